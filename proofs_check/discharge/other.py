@@ -1,0 +1,71 @@
+"""Combination, citation, and the numerical check that is called nothing better than that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from proofs_check.outcome import (
+    CHECKED,
+    CITED,
+    EVERYWHERE,
+    PROVED_BOX,
+    PROVED_SYMPY,
+    PROVED_Z3,
+    Discharge,
+    Outcome,
+    failed,
+)
+
+_WEAKEST_FIRST = (CITED, CHECKED, PROVED_BOX, PROVED_Z3, PROVED_SYMPY)
+MIN_POINTS = 20
+
+
+def all_of(*discharges: Discharge) -> Discharge:
+    """All of them; the status is the weakest one, the scope is the narrowest one's."""
+
+    def decide() -> Outcome:
+        if not discharges:
+            return failed("vacuous: nothing to discharge")
+        outcomes = [discharge.run() for discharge in discharges]
+        for discharge, outcome in zip(discharges, outcomes, strict=True):
+            if not outcome.ok:
+                return Outcome(
+                    outcome.status, f"{discharge.how}: {outcome.detail}", error=outcome.error
+                )
+        weakest = min(outcomes, key=lambda outcome: _WEAKEST_FIRST.index(outcome.status))
+        scopes = list(dict.fromkeys(o.scope for o in outcomes if o.scope != EVERYWHERE))
+        pairs = zip(discharges, outcomes, strict=True)
+        details = "; ".join(f"{discharge.how}: {outcome.detail}" for discharge, outcome in pairs)
+        return Outcome(weakest.status, details, scope=" and ".join(scopes) or EVERYWHERE)
+
+    return Discharge(" + ".join(discharge.how for discharge in discharges), decide)
+
+
+def cited(source: str, statement: str) -> Discharge:
+    """A theorem of the literature, not proved here: `source` names work and number."""
+
+    def decide() -> Outcome:
+        if len(source.strip()) < 8 or len(statement.strip()) < 8:
+            return failed("a citation needs a source with its number and a statement")
+        return Outcome(CITED, f"{statement.strip()} [{source.strip()}]")
+
+    return Discharge("cited", decide)
+
+
+def numerically(
+    holds: Callable[[Mapping[str, Any]], bool], points: Iterable[Mapping[str, Any]]
+) -> Discharge:
+    """`holds(point)` at every point; at least `MIN_POINTS` different ones."""
+
+    def decide() -> Outcome:
+        tried = [dict(point) for point in points]
+        different = {repr(sorted(point.items())) for point in tried}
+        if len(different) < MIN_POINTS:
+            return failed(f"only {len(different)} different points; {MIN_POINTS} are needed")
+        for point in tried:
+            if holds(point) is not True:
+                return failed(f"does not hold at {point}")
+        return Outcome(CHECKED, f"{len(different)} points", scope="the points tried")
+
+    return Discharge("numerical check", decide)

@@ -1,0 +1,87 @@
+"""Every lemma of the registry: proved, sound where drawn, attained at its witness, falsifiable."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import mpmath
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proofs_check import lemmas
+from proofs_check.lemma import SECTIONS, Lemma, section
+from proofs_check.outcome import CITED, FAILED, STATUSES
+from proofs_check.step import Range
+
+# The two sides are computed with 30 or more digits, so this is not a loosened bound.
+ROUNDING = mpmath.mpf("1e-12")
+DRAWS = 15
+
+by_name = pytest.mark.parametrize("name", lemmas.names())
+variants = pytest.mark.parametrize(
+    ("name", "index"),
+    [(name, i) for name in lemmas.names() for i in range(len(lemmas.get(name).wrong_variants))],
+)
+
+
+def drawn(lemma: Lemma) -> st.SearchStrategy[dict[str, Any]]:
+    def one(span: Range) -> st.SearchStrategy[Any]:
+        if span.integer:
+            return st.integers(int(span.low), int(span.high))
+        return st.floats(span.low, span.high, allow_subnormal=False)
+
+    return st.fixed_dictionaries({name: one(span) for name, span in lemma.parameters.items()})
+
+
+@by_name
+def test_proof_goes_through(name: str) -> None:
+    report = lemmas.get(name).check()
+    assert report.ok, report.first_failure
+    assert all(step.status in STATUSES for step in report.steps)
+    assert any(step.status != CITED for step in report.steps), "citing alone proves nothing"
+    assert json.loads(json.dumps(report.to_dict()))["ok"] is True
+    assert report.title in report.to_markdown()
+    assert "lemma" in report.to_latex()
+    assert FAILED not in str(report)
+
+
+@by_name
+def test_docstring_follows_the_skeleton(name: str) -> None:
+    lemma = lemmas.get(name)
+    missing = [title for title in SECTIONS if not section(lemma.doc, title)]
+    assert not missing
+    assert ">>>" in section(lemma.doc, "Example")
+    assert section(lemma.doc, "Kind").split(":")[0].strip() == lemma.kind
+
+
+@by_name
+@settings(max_examples=DRAWS, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_sound_where_drawn(name: str, data: st.DataObject) -> None:
+    lemma = lemmas.get(name)
+    value, bound = lemma.sample(data.draw(drawn(lemma)))
+    assert mpmath.isfinite(value)
+    assert mpmath.isfinite(bound)
+    if lemma.kind == "equality":
+        assert abs(value - bound) <= ROUNDING * max(abs(value), abs(bound))
+    else:
+        assert value <= bound + ROUNDING * abs(bound)
+
+
+@pytest.mark.parametrize("name", [n for n in lemmas.names() if lemmas.get(n).kind != "upper"])
+def test_attained_at_its_witness(name: str) -> None:
+    lemma = lemmas.get(name)
+    assert lemma.witness is not None
+    value, bound = lemma.sample(lemma.witness)
+    assert bound > 0
+    assert abs(value - bound) <= max(lemma.witness_gap, ROUNDING) * bound
+    assert value > mpmath.mpf("0.9") * bound, "a bound made smaller by a tenth must fail here"
+
+
+@variants
+def test_wrong_variant_is_rejected(name: str, index: int) -> None:
+    lemma = lemmas.get(name)
+    rejection = lemma.reject(lemma.wrong_variants[index])
+    assert rejection.rejected, f"{rejection.variant}: {rejection.detail}"
