@@ -22,6 +22,7 @@ from unroll.validation import (
     diffusion_times,
     finite_array,
     generator,
+    instance,
     integer,
     spd_matrix,
     trailing_shape,
@@ -60,10 +61,7 @@ class GaussianProcess:
     def __init__(
         self, kernel: Kernel, frames: int, spatial_cov: ArrayLike, mean: ArrayLike | None = None
     ) -> None:
-        if not isinstance(kernel, Kernel):
-            remedy = "give a kernel such as Exponential(8.0)"
-            raise ArgumentError("kernel", kernel, "must be a Kernel", remedy)
-        self._kernel = kernel
+        self._kernel: Kernel = instance("kernel", kernel, Kernel, "give one such as Exponential(8.0)")
         self._frames = integer("frames", frames, 1)
         self._spatial_cov = _frozen(spd_matrix("spatial_cov", spatial_cov))
         self._has_mean = mean is not None
@@ -149,7 +147,8 @@ class GaussianProcess:
         score = self.score(v, t, solver=solver)
         noisy = np.asarray(v, dtype=np.float64)
         corrected = noisy + self._per_sequence(sigma_sq(t), score) * score
-        return corrected / self._per_sequence(alpha(t), score)
+        clean: Array = corrected / self._per_sequence(alpha(t), score)
+        return clean
 
     def sample(self, n: int, rng: int | np.random.Generator = 0) -> Array:
         """n independent sequences, shape (n, frames, channels).
@@ -167,7 +166,8 @@ class GaussianProcess:
             raise ArgumentError("t", t, "must be one number", "call once per diffusion time")
         draws = generator(rng)
         clean = self.sample(n, draws)
-        return alpha(time) * clean + sigma(time) * draws.standard_normal(clean.shape)
+        noisy: Array = alpha(time) * clean + sigma(time) * draws.standard_normal(clean.shape)
+        return noisy
 
     def log_likelihood(self, x: ArrayLike) -> Array:
         """log p(x) of each sequence, in nats.
@@ -201,7 +201,8 @@ class GaussianProcess:
         squares = np.sum(white.reshape((frames, *batch, channels)) ** 2, axis=(0, -1))
         log_det = channels * np.sum(np.log(np.diag(temporal)))
         log_det += frames * np.sum(np.log(np.diag(self._spatial_root)))
-        return -squares / 2 - log_det - frames * channels * math.log(2 * math.pi) / 2
+        constant = log_det + frames * channels * math.log(2 * math.pi) / 2
+        return np.asarray(-squares / 2 - constant)
 
     @classmethod
     def fit(cls, x: ArrayLike, **options: Any) -> GaussianProcess:

@@ -99,7 +99,8 @@ class NoisyCovariance:
         values, modes = self.temporal_eigen
         weights = alpha_sq(t) * values[:, None] * mu[None, :] + sigma_sq(t)
         spectral = modes.T @ (residual @ rotation)
-        return modes @ (spectral / weights) @ rotation.T
+        solved: Array = modes @ (spectral / weights) @ rotation.T
+        return solved
 
 
 def broadcast_times(t: Array, batch: tuple[int, ...]) -> Array:

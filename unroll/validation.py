@@ -68,6 +68,13 @@ def integer(argument: str, value: Any, minimum: int, remedy: str = "") -> int:
     return int(value)
 
 
+def instance(argument: str, value: Any, kind: type, remedy: str) -> Any:
+    """A value of one class."""
+    if not isinstance(value, kind):
+        raise ArgumentError(argument, value, f"must be a {kind.__name__}", remedy)
+    return value
+
+
 def choice(argument: str, value: Any, options: Iterable[str]) -> str:
     """One of a few names."""
     names = list(options)

@@ -71,13 +71,23 @@ class Kernel(ABC):
     def _shortest_bound(self, closed_form: float, bandwidth: int, frames: int) -> float:
         """The smaller of a closed form and (number of lags) * gamma(first lag), rounded up."""
         first = float(self.log_autocov(bandwidth + 1))
-        crude = (frames - 1 - bandwidth) * math.exp(first)
-        slack = 1 + ROUNDING * EPS * (1 + abs(first))
-        return min(closed_form, crude * slack) + float(np.finfo(np.float64).tiny)
+        crude = round_up((frames - 1 - bandwidth) * math.exp(first), first)
+        return crude if math.isnan(closed_form) else min(closed_form, crude)
 
 
 def _band(bandwidth: int, frames: int) -> tuple[int, int]:
     return integer("bandwidth", bandwidth, 0), integer("frames", frames, 1)
+
+
+def round_up(value: float, log_value: float) -> float:
+    """A positive value raised above its own rounding error.
+
+    `log_value` is the largest |log| that an exp in `value` was given.
+    """
+    tiny = float(np.finfo(np.float64).tiny)
+    if value == 0:
+        return tiny
+    return value * (1 + ROUNDING * EPS * (1 + abs(log_value))) + tiny
 
 
 def lags_of(lag: ArrayLike) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from unroll.errors import ArgumentError
 from unroll.kernels.alternating import EPS, ROUNDING
-from unroll.kernels.base import Kernel, _band, lags_of
+from unroll.kernels.base import Kernel, _band, lags_of, round_up
 from unroll.validation import Array, in_range, integer, positive
 
 
@@ -68,7 +68,9 @@ class CircleExponential(Kernel):
         lags = np.minimum(lags, self.period - lags)
         assert self.radius is not None
         chord = 2 * self.radius * np.sin(np.pi * lags / self.period)
-        return -((chord / self.length_scale) ** self.exponent)
+        with np.errstate(over="ignore"):
+            log_gamma: Array = -((chord / self.length_scale) ** self.exponent)
+        return log_gamma
 
     def matrix(self, frames: int) -> Array:
         """Gamma_ij = gamma(|i - j|), shape (frames, frames); needs period >= 2 * frames."""
@@ -88,7 +90,8 @@ class CircleExponential(Kernel):
         # Each eigenvalue: rounding of the entries, then of the transform (Higham, "Accuracy and
         # Stability of Numerical Algorithms", Theorem 24.2, with room for lengths that are no
         # power of 2): a few eps * log2(C) * sqrt(C) * ||gamma||_2.
-        entries = ROUNDING * EPS * math.fsum(gamma * (1 + np.abs(log_gamma)))
+        depth = np.abs(np.where(gamma > 0, log_gamma, 0.0))
+        entries = ROUNDING * EPS * math.fsum(gamma * (1 + depth))
         norm = math.sqrt(self.period) * float(np.linalg.norm(gamma))
         transform = 16 * EPS * (1 + math.log2(self.period)) * norm
         return max(0.0, smallest - entries - transform)
@@ -104,8 +107,8 @@ class CircleExponential(Kernel):
         total = self.tail_sum(bandwidth, frames)
         if bandwidth >= frames - 1:
             return 0.0
-        deepest = abs(float(self.log_autocov(frames - 1)))
-        return total * (1 + ROUNDING * EPS * (1 + deepest)) + float(np.finfo(np.float64).tiny)
+        deepest = float(self.log_autocov(frames - 1))
+        return round_up(total, deepest)
 
     def _check_frames(self, frames: int) -> None:
         integer("frames", frames, 1)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from unroll.kernels.alternating import EPS, euler, moment_sequence
-from unroll.kernels.base import Kernel, _band, lags_of
+from unroll.kernels.base import Kernel, _band, lags_of, round_up
 from unroll.validation import Array, in_range, integer, positive
 
 
@@ -50,12 +50,16 @@ class Exponential(Kernel):
 
     def log_autocov(self, lag: ArrayLike) -> Array:
         """log gamma(lag), finite where gamma itself underflows. Same shape as `lag`."""
-        return -((lags_of(lag) / self.length_scale) ** self.exponent)
+        with np.errstate(over="ignore"):
+            log_gamma: Array = -((lags_of(lag) / self.length_scale) ** self.exponent)
+        return log_gamma
 
     def _log_step(self, lag: Array) -> Array:
         """log gamma(k+1) - log gamma(k), without cancellation at large k."""
-        power = (np.maximum(lag, 1) / self.length_scale) ** self.exponent
-        later = -power * np.expm1(self.exponent * np.log1p(1 / np.maximum(lag, 1)))
+        one = np.maximum(lag, 1)
+        with np.errstate(over="ignore"):
+            power = (one / self.length_scale) ** self.exponent
+            later = -power * np.expm1(self.exponent * np.log1p(1 / one))
         return np.where(lag == 0, -power, later)
 
     def symbol_min(self, frames: int) -> float:
@@ -99,20 +103,21 @@ class Exponential(Kernel):
         length, nu = self.length_scale, self.exponent
         if nu == 1:
             first = (bandwidth + 1) / length
-            bound = math.exp(-first) / -math.expm1(-1 / length) * (1 + 32 * EPS * (1 + first))
+            bound = round_up(math.exp(-first) / -math.expm1(-1 / length), first)
         else:
             # scipy's incomplete gamma function is good to about 1e-13 relative here.
-            start = (bandwidth / length) ** nu
             with np.errstate(over="ignore", invalid="ignore"):
+                start = np.float64(bandwidth / length) ** nu
                 upper = special.gamma(1 / nu) * special.gammaincc(1 / nu, start)
-            bound = float(length / nu * upper) * (1 + 1e-11)
-            bound = math.inf if math.isnan(bound) else bound
+            bound = round_up(float(length / nu * upper) * (1 + 1e-11), 0.0)
         return self._shortest_bound(bound, bandwidth, frames)
 
 
 def _gaussian_symbol(length_scale: float) -> float:
     """f(pi) of exp(-(h/l)^2), l >= 1: 2 l sqrt(pi) sum_{m>=0} exp(-(l pi (2m+1) / 2)^2)."""
+    if length_scale > 17:  # below the smallest normal number
+        return 0.0
     exponents = (length_scale * math.pi * (2 * np.arange(8) + 1) / 2) ** 2
     terms = np.exp(-exponents) * (1 - 16 * EPS * (1 + exponents))
-    # Terms left out and terms too small for float64 are positive: dropping them is safe.
-    return 2 * length_scale * math.sqrt(math.pi) * math.fsum(terms[terms > 1e-300]) * (1 - 16 * EPS)
+    # The terms left out are positive: dropping them is safe.
+    return 2 * length_scale * math.sqrt(math.pi) * math.fsum(terms[terms > 0]) * (1 - 16 * EPS)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unroll.kernels.alternating import EPS, ROUNDING, moment_sequence
-from unroll.kernels.base import Kernel, _band, lags_of
+from unroll.kernels.base import Kernel, _band, lags_of, round_up
 from unroll.validation import Array, integer, positive
 
 
@@ -45,12 +45,15 @@ class Logarithmic(Kernel):
 
     def log_autocov(self, lag: ArrayLike) -> Array:
         """log gamma(lag), finite where gamma itself underflows. Same shape as `lag`."""
-        return -self.power * np.log1p(np.log1p(lags_of(lag) / self.length_scale))
+        with np.errstate(over="ignore"):
+            return -self.power * np.log1p(np.log1p(lags_of(lag) / self.length_scale))
 
     def _log_step(self, lag: Array) -> Array:
         """log gamma(k+1) - log gamma(k), without cancellation at large k."""
-        rise = np.log1p(1 / (self.length_scale + lag))
-        return -self.power * np.log1p(rise / (1 + np.log1p(lag / self.length_scale)))
+        with np.errstate(over="ignore"):
+            rise = np.log1p(1 / (self.length_scale + lag))
+            step: Array = -self.power * np.log1p(rise / (1 + np.log1p(lag / self.length_scale)))
+        return step
 
     def symbol_min(self, frames: int) -> float:
         """Lower bound on lambda_min; independent of `frames`, and its limit (theory: f(pi))."""
@@ -69,10 +72,10 @@ class Logarithmic(Kernel):
             ends = self.autocov(np.array([first, last]))
             total += (last - first + 1) * float(ends[0] + ends[1]) / 2
             first = last + 1
-        if total == 0.0:
+        if bandwidth >= frames - 1:
             return 0.0
-        deepest = abs(float(self.log_autocov(frames - 1)))
-        return total * (1 + ROUNDING * EPS * (1 + deepest)) + float(np.finfo(np.float64).tiny)
+        deepest = float(self.log_autocov(frames - 1))
+        return round_up(total, deepest)
 
     def tail_floor(self, bandwidth: int, frames: int) -> float:
         """Lower bound (N-1-J) gamma(N-1) on `tail_sum`: why truncation fails in this regime.

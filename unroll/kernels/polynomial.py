@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unroll.kernels.alternating import EPS, moment_sequence
-from unroll.kernels.base import Kernel, _band, lags_of
+from unroll.kernels.alternating import moment_sequence
+from unroll.kernels.base import Kernel, _band, lags_of, round_up
 from unroll.validation import Array, integer, positive
 
 
@@ -44,11 +44,13 @@ class Polynomial(Kernel):
 
     def log_autocov(self, lag: ArrayLike) -> Array:
         """log gamma(lag), finite where gamma itself underflows. Same shape as `lag`."""
-        return -self.power * np.log1p(lags_of(lag) / self.length_scale)
+        with np.errstate(over="ignore"):
+            return -self.power * np.log1p(lags_of(lag) / self.length_scale)
 
     def _log_step(self, lag: Array) -> Array:
         """log gamma(k+1) - log gamma(k) = -p log(1 + 1/(l+k))."""
-        return -self.power * np.log1p(1 / (self.length_scale + lag))
+        with np.errstate(over="ignore"):
+            return -self.power * np.log1p(1 / (self.length_scale + lag))
 
     def symbol_min(self, frames: int) -> float:
         """Lower bound on lambda_min; independent of `frames`, and its limit (theory: f(pi))."""
@@ -69,7 +71,7 @@ class Polynomial(Kernel):
         else:
             # (1 + (N-1)/l)^{1-p} - (1 + J/l)^{1-p}, kept accurate for p near 1 and J near N.
             gap = math.log1p((frames - 1 - bandwidth) / (length + bandwidth))
-            rise = math.expm1((1 - p) * gap) / (1 - p)
-            bound = length * math.exp((1 - p) * start) * rise
-        slack = 1 + 64 * EPS * (1 + abs(1 - p) * stop)
-        return self._shortest_bound(bound * slack, bandwidth, frames)
+            with np.errstate(over="ignore", invalid="ignore"):
+                rise = float(np.expm1((1 - p) * gap)) / (1 - p)
+                bound = float(length * np.exp((1 - p) * start) * rise)
+        return self._shortest_bound(round_up(bound, (1 - p) * stop), bandwidth, frames)
