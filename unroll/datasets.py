@@ -2,8 +2,9 @@
 
 Each set is a table in `unroll/data` (its README gives source and licence), read as it is. A
 stationary process has no seasons, so `load` subtracts a *cycle*: annual harmonics fitted per
-channel, by least squares, to the training sequences alone. The anomalies that remain are what is
-modelled; adding the cycle gives degrees again.
+channel, by least squares, to the training sequences alone, and divides by the standard deviation
+of what remains there: diffusion starts from unit noise. Sequences in these *standard units* are
+what is modelled; `Dataset.anomalies` turns them into degrees away from the cycle.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Dataset:
         First day of each sequence, in days since the first sequence.
     recorded, cycle : ndarray of shape (n, frames, channels)
         The values in the table (holes filled), and the seasonal cycle subtracted from them.
+    scale : ndarray of shape (channels,)
+        Standard deviation of the training anomalies.
     filled : int
         How many frames had no row in the table and were interpolated between their neighbours.
     held_out : ndarray of bool, shape (n,)
@@ -59,6 +62,7 @@ class Dataset:
     starts: Array
     recorded: Array
     cycle: Array
+    scale: Array
     filled: int
     held_out: NDArray[np.bool_]
     caveat: str
@@ -69,19 +73,23 @@ class Dataset:
         return int(self.recorded.shape[1])
 
     @property
-    def anomalies(self) -> Array:
-        """What is modelled: `recorded` minus `cycle`, shape (n, frames, channels)."""
-        return self.recorded - self.cycle
+    def x(self) -> Array:
+        """What is modelled, (recorded - cycle) / scale, shape (n, frames, channels)."""
+        return (self.recorded - self.cycle) / self.scale
 
     @property
     def train(self) -> Array:
-        """Anomalies to fit, shape (m, frames, channels)."""
-        return self.anomalies[~self.held_out]
+        """The part of `x` to fit, shape (m, frames, channels)."""
+        return self.x[~self.held_out]
 
     @property
     def test(self) -> Array:
-        """Anomalies held out, shape (n - m, frames, channels)."""
-        return self.anomalies[self.held_out]
+        """The part of `x` that is held out, shape (n - m, frames, channels)."""
+        return self.x[self.held_out]
+
+    def anomalies(self, x: Array) -> Array:
+        """Sequences in standard units, in degrees away from the cycle."""
+        return x * self.scale
 
 
 def names() -> tuple[str, ...]:
@@ -110,6 +118,7 @@ def _hourly() -> Dataset:
     per_frame = [
         _cycle(years[:, [i]], recorded[:, [i]], ~held_out) for i in range(recorded.shape[1])
     ]
+    cycle = np.concatenate(per_frame, axis=1)
     return Dataset(
         name="hourly",
         title="Hourly temperature normals of Seattle and San Francisco",
@@ -119,7 +128,8 @@ def _hourly() -> Dataset:
         channels=table.channels,
         starts=starts,
         recorded=recorded,
-        cycle=np.concatenate(per_frame, axis=1),
+        cycle=cycle,
+        scale=_scale(recorded - cycle, ~held_out),
         filled=filled,
         held_out=held_out,
         caveat=(
@@ -137,6 +147,7 @@ def _daily() -> Dataset:
     starts = _days(table)
     held_out = np.arange(len(starts)) % 5 == 4
     years = (starts[:, None] + np.arange(recorded.shape[1])) / _DAYS_PER_YEAR
+    cycle = _cycle(years, recorded, ~held_out)
     return Dataset(
         name="daily",
         title="Daily temperature extremes of Seattle, 2012 to 2015",
@@ -146,7 +157,8 @@ def _daily() -> Dataset:
         channels=table.channels,
         starts=starts,
         recorded=recorded,
-        cycle=_cycle(years, recorded, ~held_out),
+        cycle=cycle,
+        scale=_scale(recorded - cycle, ~held_out),
         filled=filled,
         held_out=held_out,
         caveat=(
@@ -188,3 +200,8 @@ def _cycle(years: Array, x: Array, train: NDArray[np.bool_], harmonics: int = 2)
         design[train].reshape(-1, columns), x[train].reshape(-1, x.shape[-1]), rcond=None
     )
     return np.asarray(design @ coefficients)
+
+
+def _scale(anomalies: Array, train: NDArray[np.bool_]) -> Array:
+    """Standard deviation per channel of the training part."""
+    return np.asarray(anomalies[train].std(axis=(0, 1)))
