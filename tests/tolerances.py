@@ -1,0 +1,33 @@
+"""Every tolerance of the test suite, with its reason. Nothing here is tuned to make a test pass.
+
+Rounding tolerances are worst-case shapes (size * eps * condition number) with a small constant;
+statistical ones are standard errors times `SIGMAS`, with fixed seeds.
+"""
+
+EPS = 2.0**-52
+
+#: Standard errors allowed in a check of random draws: fails once in 1.7 million normal draws.
+SIGMAS = 5.0
+
+#: One elementary function of a few operations, relative.
+FORMULA = 64 * EPS
+
+#: Gap between a certified lower bound on the symbol and its 50-digit value, relative to that
+#: value. The bound subtracts 32 eps per unit of |log gamma| and term.
+SYMBOL_GAP = 1e-12
+#: For exponents in (1, 2) the rounding of terms of size l^-nu is subtracted in absolute terms,
+#: while the symbol has a factor that vanishes at nu = 2.
+SYMBOL_GAP_ABSOLUTE = 1e-13
+
+#: Distance of a sum of probabilities or lags from its value summed in another order, relative.
+SUMMATION = 1e-13
+
+
+def eigenvalue(size: int, norm: float) -> float:
+    """Backward error of a symmetric eigenvalue: |error| <= p(n) eps ||A||, p(n) of order n."""
+    return 4 * size * EPS * norm
+
+
+def solve(size: int, condition: float) -> float:
+    """Relative error of two stable solutions of one linear system, in the norm."""
+    return 8 * size * EPS * condition
