@@ -1,0 +1,67 @@
+"""What the commands share: options, progress, tables and JSON on the right streams."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+__all__ = ["emit_json", "json_option", "progress_bar", "progress_option", "seed_option", "table"]
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
+)
+progress_option = click.option(
+    "--progress/--no-progress", default=True, help="Progress on standard error [default: on]."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
+
+
+def emit_json(document: Any) -> None:
+    """Print one JSON object. Infinity and NaN, which JSON lacks, become null."""
+    click.echo(json.dumps(_finite(document), ensure_ascii=False, allow_nan=False))
+
+
+def progress_bar(total: int, label: str, show: bool = True) -> Any:
+    """A progress bar on standard error."""
+    return tqdm(total=total, desc=label, disable=not show, leave=False, dynamic_ncols=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Plain text columns; a column of numbers is aligned to the right.
+
+    >>> print(table(["method", "layers"], [["gradient", "1526"], ["chebyshev", "108"]]))
+    method     layers
+    gradient     1526
+    chebyshev     108
+    """
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    numeric = [all(_is_number(line[i]) for line in lines[1:]) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _is_number(cell: str) -> bool:
+    return not cell.strip("-") or cell.lstrip("-±")[:1].isdigit()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
