@@ -41,6 +41,8 @@ class Dataset:
         One name per channel.
     starts : ndarray of shape (n,)
         First day of each sequence, in days since the first sequence.
+    blocks : ndarray of int, shape (n,)
+        Sequences of one block depend on each other; different blocks are nearly independent.
     recorded, cycle : ndarray of shape (n, frames, channels)
         The values in the table (holes filled), and the seasonal cycle subtracted from them.
     scale : ndarray of shape (channels,)
@@ -60,6 +62,7 @@ class Dataset:
     unit: str
     channels: tuple[str, ...]
     starts: Array
+    blocks: NDArray[np.int_]
     recorded: Array
     cycle: Array
     scale: Array
@@ -127,6 +130,7 @@ def _hourly() -> Dataset:
         unit="°F",
         channels=table.channels,
         starts=starts,
+        blocks=(starts // 35).astype(int),
         recorded=recorded,
         cycle=cycle,
         scale=_scale(recorded - cycle, ~held_out),
@@ -156,6 +160,7 @@ def _daily() -> Dataset:
         unit="°C",
         channels=table.channels,
         starts=starts,
+        blocks=np.arange(len(starts)),
         recorded=recorded,
         cycle=cycle,
         scale=_scale(recorded - cycle, ~held_out),

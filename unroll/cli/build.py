@@ -1,0 +1,69 @@
+"""`unroll build`: weights for a problem, saved as a folder that `load` reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from unroll.attention.relu_lag import ReluLag
+from unroll.cli.model_options import gp_argument, range_options
+from unroll.cli.output import emit_json, json_option
+from unroll.gaussian_process import GaussianProcess
+from unroll.methods import METHODS
+from unroll.planner import make_plan
+
+_ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
+
+
+@click.command("build")
+@gp_argument
+@click.option(
+    "--method",
+    type=click.Choice(list(METHODS)),
+    default="chebyshev",
+    show_default=True,
+    help="Iteration to unroll; `neumann` is `gradient` by another name.",
+)
+@click.option(
+    "--attention",
+    type=click.Choice(["softmax", ReluLag.name]),
+    default="softmax",
+    show_default=True,
+    help="Attention that carries the temporal covariance.",
+)
+@range_options
+@click.option(
+    "--heads",
+    type=click.Choice(["knot", "trapezoid"]),
+    default="knot",
+    show_default=True,
+    help="ReLU attention: one head per lag, or the paper's four.",
+)
+@click.option("--bandwidth", type=int, help="ReLU attention: largest lag kept [default: chosen].")
+@click.option(
+    "--activation",
+    type=click.Choice(_ACTIVATIONS),
+    default="relu",
+    show_default=True,
+    help="Activation of the feed-forward layers.",
+)
+@click.option(
+    "--out", "out", type=click.Path(), required=True, metavar="DIR", help="Folder to write."
+)
+@json_option
+def command(gp_path: str, out: str, as_json: bool, **request: Any) -> None:
+    """Write the weights of a transformer whose score is that of GP.JSON.
+
+    DIR holds model.safetensors (the weights) and model.json (plan, problem, library version); an
+    existing model there is replaced, any other folder is left alone.
+    """
+    plan = make_plan(GaussianProcess.load(gp_path), **request)
+    from constructions import build  # imports torch: only when there is something to build
+
+    model = build(plan)
+    model.save(out)
+    if as_json:
+        emit_json({"out": out, **model.summary().to_dict()})
+    else:
+        click.echo(f"{model.summary()}\n\nsaved in {out}")
