@@ -41,14 +41,19 @@ from unroll.kernels import (
     Polynomial,
     kernel_from_dict,
 )
+from unroll.plan import ErrorBudget, Plan
+from unroll.planner import make_plan
 
 __all__ = [
     "ArgumentError",
     "CircleExponential",
+    "ErrorBudget",
     "Exponential",
     "GaussianProcess",
     "Kernel",
     "Logarithmic",
+    "Plan",
     "Polynomial",
     "kernel_from_dict",
+    "make_plan",
 ]

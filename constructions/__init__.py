@@ -1,0 +1,19 @@
+"""How a transformer does it: from a plan to weights, and the model that carries them."""
+
+from constructions.build import build
+from constructions.compile import compile_plan
+from constructions.pretrained import load
+from constructions.summary import Summary, summarize
+from constructions.unrolled import UnrolledTransformer
+from constructions.verify import Verification, verify
+
+__all__ = [
+    "Summary",
+    "UnrolledTransformer",
+    "Verification",
+    "build",
+    "compile_plan",
+    "load",
+    "summarize",
+    "verify",
+]

@@ -1,0 +1,138 @@
+"""What a model consists of, in numbers: the paper's architecture class and the usual counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from constructions.weights import BlockWeights, Weights
+from unroll.plan import Plan
+
+__all__ = ["Summary", "summarize"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The class ``T(D, L, M, B, R)`` of Fu et al. (arXiv 2407.16134, section 3), and more.
+
+    Attributes
+    ----------
+    token_dimension
+        ``D``, width of the residual stream.
+    blocks
+        ``L``.
+    heads
+        ``M``, attention heads per block.
+    weight_norm
+        ``B``, the largest Frobenius norm of a weight matrix.
+    output_range
+        ``R``, a bound of ``||model(v, t)||`` while ``||v - alpha_t M|| <= sqrt(N d)``:
+        ``(1 + tol) sqrt(N d) / m`` with ``m`` the smallest eigenvalue at ``t_min``.
+    parameters
+        Number of weights, all blocks counted.
+    nonzero
+        How many of them are not zero.
+    flops
+        Floating-point operations of one forward pass of one sequence, a multiply-add as two.
+    stream
+        The channel groups of the residual stream.
+    method, attention, dtype, tol, bound
+        From the plan; ``bound`` is the sum of its error budget.
+    """
+
+    token_dimension: int
+    blocks: int
+    heads: int
+    weight_norm: float
+    output_range: float
+    parameters: int
+    nonzero: int
+    flops: int
+    stream: dict[str, int]
+    method: str
+    attention: str
+    dtype: str
+    tol: float
+    bound: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        channels = "  ".join(f"{name}[{size}]" for name, size in self.stream.items())
+        rows = {
+            "method, attention": f"{self.method}, {self.attention}",
+            "token dimension D": f"{self.token_dimension}  ({channels})",
+            "blocks L": f"{self.blocks}",
+            "heads per block M": f"{self.heads}",
+            "largest weight norm B": f"{self.weight_norm:.4g}",
+            "output range R": f"{self.output_range:.4g}",
+            "parameters": f"{self.parameters:,} ({self.nonzero:,} not zero), {self.dtype}",
+            "flops per sequence": f"{self.flops:.3g}",
+            "relative error": f"at most {self.bound:.3g} (tol {self.tol:g})",
+        }
+        return "\n".join(f"{name:<22} {value}" for name, value in rows.items())
+
+
+def summarize(weights: Weights, plan: Plan) -> Summary:
+    """Count a model. Blocks that are one object are looked at once."""
+    a = weights.architecture
+    seen: dict[int, tuple[int, int, float]] = {}
+
+    def count(block: BlockWeights) -> tuple[int, int, float]:
+        total, nonzero, norm = 0, 0, 0.0
+        for part in (block.attention, block.feed_forward, block.modulation):
+            if id(part) not in seen:
+                arrays = [x for x in vars(part).values() if x is not None and x.dtype.kind == "f"]
+                seen[id(part)] = (
+                    sum(x.size for x in arrays),
+                    sum(int(np.count_nonzero(x)) for x in arrays),
+                    max(_largest_norm(x) for x in arrays),
+                )
+            size, filled, largest = seen[id(part)]
+            total, nonzero, norm = total + size, nonzero + filled, max(norm, largest)
+        return total, nonzero, norm
+
+    outer = [weights.embed, weights.position, weights.readout, weights.spectrum]
+    counts = [count(block) for block in weights.blocks]
+    return Summary(
+        token_dimension=a.width,
+        blocks=a.depth,
+        heads=a.heads,
+        weight_norm=max([n for *_, n in counts] + [_largest_norm(x) for x in outer[:3]]),
+        output_range=(1 + plan.tol)
+        * math.sqrt(a.frames * a.channels)
+        / float(plan.spectrum.noisy(plan.t_min)[0]),
+        parameters=sum(n for n, *_ in counts) + sum(x.size for x in outer),
+        nonzero=sum(n for _, n, _ in counts) + sum(int(np.count_nonzero(x)) for x in outer),
+        flops=_flops(weights),
+        stream=dict(a.stream),
+        method=plan.method_name,
+        attention=plan.attention,
+        dtype=a.dtype,
+        tol=plan.tol,
+        bound=plan.budget.total,
+    )
+
+
+def _largest_norm(array: np.ndarray) -> float:
+    """Largest Frobenius norm of the matrices stacked in an array."""
+    matrices = array.reshape(-1, *array.shape[-2:]) if array.ndim > 2 else array[None]
+    return float(max(np.linalg.norm(matrix) for matrix in matrices))
+
+
+def _flops(weights: Weights) -> int:
+    """Matrix products of the plain forward pass, as dense as it runs them."""
+    a = weights.architecture
+    n, width, heads = a.frames, a.width, a.heads
+    scores = 2 * n * width * a.score_channels * (heads + 1) + 2 * heads * n * n * a.score_channels
+    mixing = 2 * n * width * a.value_channels + 2 * heads * n * n * a.value_channels
+    mixing += 2 * n * heads * a.value_channels * width
+    layer = 4 * n * width * a.hidden
+    gates = 4 * a.listens * width
+    ends = 4 * n * width * a.channels
+    return a.depth * (scores + mixing + layer + gates) + ends

@@ -1,0 +1,194 @@
+"""The plan: everything that is decided before a weight is written or a bound is proved.
+
+A `Plan` is a frozen value. The builder turns it into weights, the prover into a certificate, and
+neither trusts the other. `unroll.planner.make_plan` makes one from a tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import toeplitz
+
+from unroll.attention import Lowering, lowering_from_dict
+from unroll.errors import ArgumentError
+from unroll.gaussian_process import GaussianProcess
+from unroll.methods import Method, get_method, iterate
+from unroll.schedules import alpha, alpha_sq, sigma_sq
+from unroll.spectrum import Spectrum
+from unroll.validation import Array, diffusion_times, trailing_shape
+
+__all__ = ["ErrorBudget", "Plan"]
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """The relative root-mean-square score error, one term per cause; their sum is the bound.
+
+    Attributes
+    ----------
+    rate
+        The iteration stops after finitely many blocks: ``delta_K``.
+    truncation
+        Heads carry a band of lags only: ``(1 + delta_K) e / m``.
+    rounding
+        Floating-point arithmetic (`unroll.rounding`).
+    """
+
+    rate: float
+    truncation: float
+    rounding: float
+
+    @property
+    def total(self) -> float:
+        """The sum of the terms."""
+        return self.rate + self.truncation + self.rounding
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A problem, the method that solves it, the attention that carries it, and the error budget.
+
+    Attributes
+    ----------
+    gp
+        The problem.
+    method_name
+        Which iteration is unrolled.
+    lowering
+        What the attention heads realise, with its parameters.
+    depth
+        Number of blocks: one iteration each.
+    spectrum
+        Enclosure of the eigenvalues of the operator *as the heads carry it*; the step sizes are
+        chosen for it.
+    tol
+        The promise: relative root-mean-square score error for every ``t`` in ``[t_min, t_max]``.
+    t_min, t_max
+        Range of the diffusion time.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    activation
+        Activation of the feed-forward layers.
+    rounding_model
+        ``"guaranteed"`` or ``"typical"``.
+    budget
+        How ``tol`` is spent.
+    """
+
+    gp: GaussianProcess
+    method_name: str
+    lowering: Lowering
+    depth: int
+    spectrum: Spectrum
+    tol: float
+    t_min: float
+    t_max: float
+    dtype: str
+    activation: str
+    rounding_model: str
+    budget: ErrorBudget
+
+    @property
+    def method(self) -> Method:
+        """The iteration that is unrolled."""
+        return get_method(self.method_name)
+
+    @property
+    def attention(self) -> str:
+        """Name of the attention mechanism."""
+        return self.lowering.name
+
+    @property
+    def heads(self) -> int:
+        """Attention heads per block."""
+        return self.lowering.heads
+
+    @property
+    def bandwidth(self) -> int | None:
+        """Largest lag that the heads carry; ``None`` where they carry all."""
+        return getattr(self.lowering, "bandwidth", None)
+
+    def check_times(self, t: ArrayLike) -> Array:
+        """``t`` as an array, or `ArgumentError` where it leaves ``[t_min, t_max]``."""
+        times = diffusion_times("t", t)
+        outside = (times < self.t_min) | (times > self.t_max)
+        if outside.any():
+            raise ArgumentError(
+                "t",
+                times[outside].ravel()[0],
+                f"is outside the range [{self.t_min:g}, {self.t_max:g}] of the plan",
+                "stay inside it, or plan anew with a wider range",
+            )
+        return times
+
+    def run(self, v: ArrayLike, t: ArrayLike, *, exact_operator: bool = False) -> Iterator[Array]:
+        """The iterates ``s_1, ..., s_depth`` in numpy: what each block should compute.
+
+        Parameters
+        ----------
+        v
+            Noisy sequences, array (..., frames, channels).
+        t
+            Diffusion time, scalar or array (...,).
+        exact_operator
+            Iterate with ``Gamma`` itself and not with what the heads carry of it.
+        """
+        gp = self.gp
+        v = trailing_shape("v", v, gp.frames, gp.channels)
+        times = self.check_times(t)[..., None, None]
+        column = (
+            gp.kernel.autocov(np.arange(gp.frames))
+            if exact_operator
+            else self.lowering.autocov(gp.kernel, gp.frames)
+        )
+        temporal = toeplitz(column)
+        signal, noise = alpha_sq(times), sigma_sq(times)
+        lower, upper = self.spectrum.noisy(times)
+
+        def matvec(s: Array) -> Array:
+            return signal * (temporal @ s @ gp.spatial_cov) + noise * s
+
+        b = v - alpha(times) * gp.mean
+        return iterate(self.method, matvec, b, lower, upper, self.depth)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready document; `from_dict` reads it back."""
+        document = {
+            name: getattr(self, name)
+            for name in ("depth", "tol", "t_min", "t_max", "dtype", "activation", "rounding_model")
+        }
+        return {
+            "method": self.method_name,
+            **document,
+            "lowering": self.lowering.to_dict(),
+            "spectrum": asdict(self.spectrum),
+            "budget": asdict(self.budget),
+            "problem": self.gp.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Plan:
+        """The plan that `to_dict` described; `ArgumentError` for anything else."""
+        try:
+            values = dict(document)
+            problem = values.pop("problem")
+            get_method(values["method"])
+            return cls(
+                gp=GaussianProcess.from_dict(problem),
+                method_name=values.pop("method"),
+                lowering=lowering_from_dict(values.pop("lowering")),
+                spectrum=Spectrum(**values.pop("spectrum")),
+                budget=ErrorBudget(**values.pop("budget")),
+                **values,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ArgumentError):
+                raise
+            raise ArgumentError(
+                "plan", document, f"is not a plan of this library ({error})", "save it anew"
+            ) from error
