@@ -114,15 +114,13 @@ class Lemma:
         """Refute a wrong variant; not rejected if its proof passes or its counterexample obeys."""
         details = []
         if variant.steps is not None:
-            report = self._report(variant.steps())
-            crashed = [step for step in report.steps if step.crashed]
-            stuck = [step for step in report.steps if step.status == FAILED]
-            if crashed:
-                return Rejection(variant.name, False, f"crashed: {crashed[0].outcome.detail}")
-            if not stuck:
+            results = (step.run() for step in variant.steps())
+            stuck = next((result for result in results if result.status == FAILED), None)
+            if stuck is None:
                 return Rejection(variant.name, False, "the mutated proof goes through")
-            why = stuck[0].outcome if not stuck[0].outcome.ok else stuck[0].second
-            details.append(f"proof fails at {stuck[0].sentence!r}: {why.detail if why else ''}")
+            if stuck.crashed:
+                return Rejection(variant.name, False, f"crashed: {stuck.why}")
+            details.append(f"proof fails at {stuck.sentence!r}: {stuck.why}")
         if variant.counterexample is not None:
             measure = variant.measure or self.measure
             value = mpmath.mpf(measure(variant.counterexample))

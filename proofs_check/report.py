@@ -48,8 +48,7 @@ class Report:
         """One sentence about the first failed step, or None."""
         for step in self.steps:
             if step.status == FAILED:
-                bad = step.second if step.outcome.ok and step.second else step.outcome
-                return f"{self.name}: {step.sentence} {step.how}: {bad.detail}"
+                return f"{self.name}: {step.sentence} {step.how}: {step.why}"
         return None
 
     def to_dict(self) -> dict[str, Any]:

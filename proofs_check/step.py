@@ -40,6 +40,13 @@ class StepResult:
         """Whether a discharge raised instead of deciding."""
         return self.outcome.error or (self.second is not None and self.second.error)
 
+    @property
+    def why(self) -> str:
+        """Detail of the discharge that decided the status."""
+        if self.outcome.ok and self.second is not None and not self.second.ok:
+            return self.second.detail
+        return self.outcome.detail
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         result: dict[str, Any] = {

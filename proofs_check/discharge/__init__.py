@@ -15,6 +15,8 @@ monotone           sign of a derivative                                 proved (
 limit              the value of a limit                                 proved (sympy)
 summation          a closed form of a sum, by telescoping               proved (sympy)
 integration        a closed form of an integral, by antiderivative      proved (sympy)
+entry_identity     an entry of a matrix product is a given sum          proved (sympy)
+quadratic_identity an identity of 1 x 1 matrix forms, symbolic sizes    proved (sympy)
 recurrence         a closed form of a recursion, by induction           proved (sympy)
 all_of             several discharges together (e.g. base and step)     the weakest of them
 smt                a polynomial claim under polynomial hypotheses       proved (z3)
@@ -27,6 +29,7 @@ cited              a theorem from the literature                        cited
 from proofs_check.discharge.algebra import identity, nonnegative, ordered, positive, sum_nonnegative
 from proofs_check.discharge.box import covering
 from proofs_check.discharge.calculus import integration, limit, monotone, recurrence, summation
+from proofs_check.discharge.matrices import entry_identity, quadratic_identity
 from proofs_check.discharge.other import all_of, cited, numerically
 from proofs_check.discharge.smt import smt, z3_available
 
@@ -34,6 +37,7 @@ __all__ = [
     "all_of",
     "cited",
     "covering",
+    "entry_identity",
     "identity",
     "integration",
     "limit",
@@ -42,6 +46,7 @@ __all__ = [
     "numerically",
     "ordered",
     "positive",
+    "quadratic_identity",
     "recurrence",
     "smt",
     "sum_nonnegative",

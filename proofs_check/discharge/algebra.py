@@ -42,7 +42,7 @@ def vanishes(expr: Any) -> bool:
         reduced = expr.doit().expand().doit()
         return bool(reduced.is_ZeroMatrix)
     expr = sympy.sympify(expr)
-    if expr.has(sympy.nan, sympy.zoo, sympy.oo):
+    if expr.has(sympy.nan, sympy.zoo, sympy.oo) or _differs_somewhere(expr):
         return False
     attempts = (
         sympy.expand,
@@ -75,6 +75,16 @@ def _spot_values(expr: Any) -> list[tuple[dict[sympy.Symbol, sympy.Expr], Any]]:
     return values
 
 
+def _differs_somewhere(expr: Any) -> str | None:
+    """A sentence about a point where a scalar is clearly not zero, compared with its terms."""
+    for point, number in _spot_values(expr):
+        terms = expr.args if expr.is_Add else (expr,)
+        size = 1 + max(abs(sympy.N(term.subs(point))) for term in terms)
+        if abs(number) > sympy.Float("1e-15") * size:
+            return f"by {sympy.N(number, 6)} at {point}"
+    return None
+
+
 def identity(lhs: Any, rhs: Any, *, automatic: bool = False, scope: str | None = None) -> Discharge:
     """``lhs == rhs`` for all symbols, by simplification of the difference to zero.
 
@@ -87,10 +97,9 @@ def identity(lhs: Any, rhs: Any, *, automatic: bool = False, scope: str | None =
         if lhs == rhs and not automatic:
             return failed("vacuous: both sides are the same expression")
         difference = lhs - rhs
-        for point, number in _spot_values(difference):
-            size = 1 + abs(sympy.N(sympy.sympify(lhs).subs(point)))
-            if abs(number) > sympy.Float("1e-15") * size:
-                return failed(f"the sides differ by {sympy.N(number, 6)} at {point}")
+        apart = _differs_somewhere(difference)
+        if apart:
+            return failed(f"the sides differ {apart}")
         if not vanishes(difference):
             return failed("the difference does not simplify to 0")
         return Outcome(PROVED_SYMPY, "difference simplifies to 0", scope=scope or EVERYWHERE)
@@ -122,6 +131,8 @@ def _factored_sign(expr: sympy.Expr) -> str | None:
     if not all(symbol.is_real for symbol in expr.free_symbols):
         return None
     constant, factors = sympy.factor_list(expr)
+    if not all(base.is_real for base, _ in factors):
+        return None
     sign, strict = (1 if constant.is_positive else -1 if constant.is_negative else 0), True
     for base, power in factors:
         direct, flipped = _polynomial_sign(base), _polynomial_sign(sympy.expand(-base))

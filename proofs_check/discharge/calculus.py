@@ -8,12 +8,14 @@ check is mechanical.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sympy
 
 from proofs_check.discharge.algebra import sign_of, vanishes
+from proofs_check.evaluate import sample_point
 from proofs_check.outcome import PROVED_SYMPY, Discharge, Outcome, failed
 
 
@@ -22,6 +24,12 @@ def _unevaluated(expr: Any) -> bool:
         expr.has(sympy.Limit, sympy.Sum, sympy.Integral, sympy.Derivative, sympy.AccumBounds)
         or expr.has(sympy.nan, sympy.zoo)
     )
+
+
+def _parameter_points(integrand: Any, variable: sympy.Symbol) -> list[dict[Any, Any]]:
+    rng = random.Random(1997)
+    parameters = sympy.sympify(integrand).free_symbols - {variable}
+    return [sample_point(parameters, rng) for _ in range(2)]
 
 
 def _take_limit(expr: Any, variable: sympy.Symbol, point: Any, side: str = "-") -> Any:
@@ -43,7 +51,7 @@ def monotone(
         if _unevaluated(derivative):
             return failed("the derivative is unevaluated")
         verdict = sign_of(derivative)
-        if verdict is None:
+        if verdict is None or derivative == 0:
             return failed(f"the sign of the derivative {derivative} is not decided")
         return Outcome(PROVED_SYMPY, f"sign of the derivative: {verdict[1]}")
 
@@ -100,7 +108,11 @@ def summation(
 def integration(
     integrand: Any, limits: tuple[sympy.Symbol, Any, Any], value: Any, *, antiderivative: Any
 ) -> Discharge:
-    """``integral = value``: `antiderivative` differentiates to the integrand, changes by `value`."""
+    """``integral = value``: `antiderivative` differentiates to the integrand, grows by `value`.
+
+    An antiderivative with a jump between the ends would pass both tests, so the integral is
+    also compared with quadrature at a few parameter values.
+    """
     variable, start, stop = limits
 
     def decide() -> Outcome:
@@ -112,6 +124,11 @@ def integration(
         bottom = _take_limit(antiderivative, variable, start, "+")
         if _unevaluated(top - bottom) or not vanishes(top - bottom - value):
             return failed(f"the antiderivative changes by {top - bottom}")
+        for point in _parameter_points(integrand, variable):
+            claimed = sympy.N(sympy.sympify(value).subs(point), 20)
+            found = sympy.Integral(sympy.sympify(integrand).subs(point), limits).subs(point)
+            if abs(found.evalf(15) - claimed) > sympy.Float("1e-6") * (1 + abs(claimed)):
+                return failed(f"quadrature at {point} differs: does the antiderivative jump?")
         return Outcome(PROVED_SYMPY, "antiderivative differentiated, end points by limits")
 
     return Discharge("integration", decide)

@@ -42,6 +42,7 @@ from functools import partial
 import mpmath
 import sympy
 
+from proofs_check.common_steps import powers_keep_order
 from proofs_check.discharge import all_of, identity, nonnegative, ordered, recurrence, smt
 from proofs_check.lemma import Lemma
 from proofs_check.step import Parameters, Range, Step, WrongVariant
@@ -57,7 +58,6 @@ def steps(step_size: sympy.Expr = ETA, rate: sympy.Expr = RATE) -> list[Step]:
     iterate = -b * (1 - (1 - eta * lam) ** k) / lam
     factor = 1 - step_size * lam
     slacks = ordered(m, lam, L)
-    small, gap, big = sympy.symbols("a u D", nonnegative=True)
     size = sympy.Symbol("M", nonnegative=True)
     above, below = sympy.symbols("u_1 u_2", nonnegative=True)
     return [
@@ -77,17 +77,7 @@ def steps(step_size: sympy.Expr = ETA, rate: sympy.Expr = RATE) -> list[Step]:
             nonnegative(rate**2 - factor**2, slacks),
             smt(factor**2 <= rate**2, [m <= lam, lam <= L]),
         ),
-        Step(
-            "Powers keep the order, by induction on K.",
-            r"\rho^{K+1}-a^{K+1} = \rho\,(\rho^K-a^K) + a^K(\rho-a) \ge 0",
-            all_of(
-                identity(
-                    (small + gap) ** (K + 1) - small ** (K + 1),
-                    (small + gap) * ((small + gap) ** K - small**K) + small**K * gap,
-                ),
-                nonnegative((small + gap) * big + small**K * gap),
-            ),
-        ),
+        powers_keep_order(),
         Step(
             "The rate is attained at the lower end, and with the other sign at the upper end.",
             r"1-\eta m = \mathrm{rate},\qquad 1-\eta L = -\mathrm{rate}",
