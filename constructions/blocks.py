@@ -28,13 +28,15 @@ __all__ = ["activate", "attend", "attention_pattern", "block", "feed_forward", "
 
 def activate(x: np.ndarray, name: str) -> np.ndarray:
     """ReLU, GELU (by erf or tanh) or SiLU, elementwise."""
+    real = x.dtype.type
     if name == "relu":
-        return np.maximum(x, 0)
+        return np.asarray(np.maximum(x, 0))
     if name == "gelu":
-        return x * (1 + erf(x / np.sqrt(2).astype(x.dtype))) / 2
+        return np.asarray(x * (1 + erf(x / real(np.sqrt(2)))) / 2)
     if name == "gelu_tanh":
-        return x * (1 + np.tanh(np.sqrt(2 / np.pi).astype(x.dtype) * (x + 0.044715 * x**3))) / 2
-    return x * expit(x)
+        cubic = x + real(0.044715) * x**3
+        return np.asarray(x * (1 + np.tanh(real(np.sqrt(2 / np.pi)) * cubic)) / 2)
+    return np.asarray(x * expit(x))
 
 
 def attention_pattern(p: np.ndarray, w: AttentionWeights, score: str) -> np.ndarray:
@@ -59,19 +61,19 @@ def attention_pattern(p: np.ndarray, w: AttentionWeights, score: str) -> np.ndar
     if w.sink_key is not None:
         sink = np.einsum("bhip,hp->bhi", query, w.sink_key)[..., None]
         logits = np.concatenate([logits, sink], axis=-1)
-    return softmax(logits, axis=-1) if score == "softmax" else np.maximum(logits, 0)
+    return np.asarray(softmax(logits, axis=-1) if score == "softmax" else np.maximum(logits, 0))
 
 
 def attend(x: np.ndarray, pattern: np.ndarray, w: AttentionWeights) -> np.ndarray:
     """Move values along the pattern and write them, array (B, N, D). The sink's value is zero."""
     value = x @ w.value  # [B, N, U]
     mixed = np.einsum("bhij,bju->bhiu", pattern[..., : x.shape[1]], value)
-    return np.einsum("bhiu,hud->bid", mixed, w.output)
+    return np.asarray(np.einsum("bhiu,hud->bid", mixed, w.output))
 
 
 def feed_forward(x: np.ndarray, w: FeedForwardWeights, activation: str) -> np.ndarray:
     """Two layers, token by token, array (B, N, D)."""
-    return activate(x @ w.up + w.up_bias, activation) @ w.down + w.down_bias
+    return np.asarray(activate(x @ w.up + w.up_bias, activation) @ w.down + w.down_bias)
 
 
 def block(
@@ -106,7 +108,8 @@ def run(weights: Weights, v: np.ndarray, t: np.ndarray) -> Iterator[np.ndarray]:
         time_features(
             architecture.time_features,
             architecture.time_steps,
-            *weights.spectrum,
+            weights.spectrum[0],
+            weights.spectrum[1],
             alpha(times),
             sigma_sq(times),
         ),
@@ -123,4 +126,4 @@ def forward(weights: Weights, v: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The score that the weights compute, array (B, N, d)."""
     for x in run(weights, v, t):
         last = x
-    return last @ weights.readout
+    return np.asarray(last @ weights.readout)

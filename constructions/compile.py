@@ -80,7 +80,8 @@ def _groups(plan: Plan) -> dict[str, int]:
     channels = plan.gp.channels
     names = ["s_even", "s_odd"] if plan.method.has_momentum else ["s"]
     names += ["v", "mean"] if plan.gp.has_mean else ["v"]
-    return dict.fromkeys(names, channels) | builder(plan.lowering).position_groups(plan.lowering)
+    position: dict[str, int] = builder(plan.lowering).position_groups(plan.lowering)
+    return dict.fromkeys(names, channels) | position
 
 
 def _positions(plan: Plan, stream: ResidualStream) -> np.ndarray:
@@ -125,9 +126,10 @@ class _Step:
     def attention(self) -> AttentionWeights:
         """Adds ``Gamma current Sigma`` to the target; the gate scales it by ``-eta alpha^2``."""
         lowering = self.plan.lowering
-        return builder(lowering).write_attention(
+        heads: AttentionWeights = builder(lowering).write_attention(
             lowering, self.plan.gp, self.stream, self.current, self.target
         )
+        return heads
 
     def feed_forward(self) -> FeedForwardWeights:
         """Adds the sum of the groups it reads, each already scaled, to the target.

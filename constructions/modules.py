@@ -88,7 +88,8 @@ class Attention(nn.Module):
             mixed = torch.einsum("hij,bju->bhiu", pattern[0], value)
         else:
             mixed = torch.einsum("bhij,bju->bhiu", pattern, value)
-        return torch.einsum("bhiu,hud->bid", mixed, self.output)
+        written: Tensor = torch.einsum("bhiu,hud->bid", mixed, self.output)
+        return written
 
 
 class FeedForward(nn.Module):
@@ -110,7 +111,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What the layer writes, (B, N, D)."""
-        hidden = self.hidden(self.activation(x @ self.up + self.up_bias))
+        hidden: Tensor = self.hidden(self.activation(x @ self.up + self.up_bias))
         return hidden @ self.down + self.down_bias
 
 
@@ -120,6 +121,7 @@ class Modulation(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         shape, dtype = (architecture.listens, architecture.width), _dtype(architecture)
+        self.listen: Tensor
         self.register_buffer("listen", torch.zeros(architecture.listens, dtype=torch.int64))
         self.attention_gate = _parameter(*shape, dtype=dtype)
         self.feed_forward_scale = _parameter(*shape, dtype=dtype)
@@ -144,7 +146,8 @@ class Block(nn.Module):
         """The residual stream after the block, (B, N, D)."""
         gate, scale = self.modulation(features)
         written = gate * self.attention(x, p) + self.feed_forward(scale * x)
-        return self.stream(x + written)
+        after: Tensor = self.stream(x + written)
+        return after
 
 
 class Transformer(nn.Module):

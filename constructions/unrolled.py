@@ -69,8 +69,10 @@ class UnrolledTransformer(Transformer):
         return stream[..., self.stream[name]]
 
     def hook_names(self) -> list[str]:
-        """Every activation that can be read by name: ``blocks.{k}.stream``,
-        ``blocks.{k}.iterate``, ``blocks.{k}.attention.pattern``, ``blocks.{k}.feed_forward.hidden``.
+        """Every activation that can be read by name.
+
+        ``blocks.{k}.stream``, ``blocks.{k}.iterate``, ``blocks.{k}.attention.pattern`` and
+        ``blocks.{k}.feed_forward.hidden``.
         """
         names = [name for name, module in self.named_modules() if isinstance(module, HookPoint)]
         return names + [f"blocks.{k}.iterate" for k in range(len(self.blocks))]

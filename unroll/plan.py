@@ -151,7 +151,7 @@ class Plan:
         lower, upper = self.spectrum.noisy(times)
 
         def matvec(s: Array) -> Array:
-            return signal * (temporal @ s @ gp.spatial_cov) + noise * s
+            return np.asarray(signal * (temporal @ s @ gp.spatial_cov) + noise * s)
 
         b = v - alpha(times) * gp.mean
         return iterate(self.method, matvec, b, lower, upper, self.depth)

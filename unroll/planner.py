@@ -275,9 +275,9 @@ def _below_floor(request: _Request, lowering: Lowering) -> ArgumentError:
     return ArgumentError(
         "tol",
         request.tol,
-        f"is below the {request.dtype} floor of {floor:.2g} ({request.rounding} rounding): errors grow with the "
-        f"condition number {kappa:.4g} (method {request.solver.name!r}, attention "
-        f"{lowering.name!r})",
+        f"is below the {request.dtype} floor of {floor:.2g} ({request.rounding} rounding): "
+        f"errors grow with the condition number {kappa:.4g} (method {request.solver.name!r}, "
+        f"attention {lowering.name!r})",
         "use " + ", or ".join(advice),
     )
 

@@ -53,9 +53,11 @@ class ReluLag(Lowering):
 
     @property
     def heads(self) -> int:
+        """``J + 1``, or four times as many."""
         return (self.bandwidth + 1) * (1 if self.style == "knot" else 4)
 
     def autocov(self, kernel: Kernel, frames: int) -> np.ndarray:
+        """``gamma`` up to the bandwidth, zero beyond."""
         lags = np.arange(frames)
         return np.where(lags <= self.bandwidth, kernel.autocov(lags), 0.0)
 
@@ -68,12 +70,13 @@ class ReluLag(Lowering):
         """Unit vectors ``e_i``, array (frames, 2 F), with ``<e_i, e_j> = c_|i-j|``."""
         frequency, power = self.harmonics()
         angles = np.arange(frames)[:, None] * frequency
-        return np.concatenate([np.sin(angles), np.cos(angles)], axis=1) * np.sqrt(np.tile(power, 2))
+        waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+        return np.asarray(waves * np.sqrt(np.tile(power, 2)))
 
     def knots(self, lags: np.ndarray) -> np.ndarray:
         """``c_m``: the inner product at lag ``m``, strictly decreasing for ``m <= period / 2``."""
         frequency, power = self.harmonics()
-        return np.cos(np.multiply.outer(lags, frequency)) @ power
+        return np.asarray(np.cos(np.multiply.outer(lags, frequency)) @ power)
 
     def hinges(self, kernel: Kernel) -> tuple[np.ndarray, np.ndarray]:
         """Thresholds ``b`` and weights ``a`` with ``sum_h a_h ReLU(c_m - b_h) = gamma(m)`` for
@@ -97,15 +100,17 @@ class ReluLag(Lowering):
         return centre - lower, slopes - np.append(slopes[1:], 0.0)
 
     def carried(self, kernel: Kernel, frames: int, dtype: str) -> np.ndarray:
+        """Hinges of the computed inner products, added up."""
         threshold, weight = (values.astype(dtype) for values in self.hinges(kernel))
         embedding = self.embedding(frames).astype(dtype)
         scores = embedding @ embedding.T
         matrix = np.zeros_like(scores)
         for b, a in zip(threshold, weight, strict=True):
             matrix += a * np.maximum(scores - b, 0)
-        return matrix
+        return np.asarray(matrix)
 
     def rounding(self, kernel: Kernel, frames: int, channels: int) -> float:
+        """Scores are off by a few roundings, which the slopes magnify; sums add theirs."""
         threshold, weight = self.hinges(kernel)
         knots = self.knots(np.arange(frames))
         score = knots[:, None] - threshold
@@ -118,6 +123,7 @@ class ReluLag(Lowering):
         return float(error[0] + 2 * error[1:].sum())
 
     def to_dict(self) -> dict[str, Any]:
+        """Name and parameters."""
         return {
             "name": self.name,
             "bandwidth": self.bandwidth,

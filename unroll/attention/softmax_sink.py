@@ -32,7 +32,7 @@ def row_sums(kernel: Kernel, frames: int) -> np.ndarray:
     True
     """
     one_sided = np.cumsum(kernel.autocov(np.arange(frames)))
-    return one_sided + one_sided[::-1] - one_sided[0]
+    return np.asarray(one_sided + one_sided[::-1] - one_sided[0])
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,11 @@ class SoftmaxSink(Lowering):
 
     @property
     def heads(self) -> int:
+        """One."""
         return 1
 
     def autocov(self, kernel: Kernel, frames: int) -> np.ndarray:
+        """``gamma`` itself."""
         return kernel.autocov(np.arange(frames))
 
     def sink_logits(self, kernel: Kernel, frames: int) -> np.ndarray:
@@ -69,12 +71,14 @@ class SoftmaxSink(Lowering):
         return np.log(room)
 
     def carried(self, kernel: Kernel, frames: int, dtype: str) -> np.ndarray:
+        """Softmax of the rounded logits, times ``Z``."""
         logits = toeplitz(kernel.log_autocov(np.arange(frames))).astype(dtype)
         sink = self.sink_logits(kernel, frames).astype(dtype)[:, None]
         pattern = softmax(np.concatenate([logits, sink], axis=1), axis=1)
         return np.asarray(pattern[:, :frames] * np.dtype(dtype).type(self.normalizer))
 
     def rounding(self, kernel: Kernel, frames: int, channels: int) -> float:
+        """Logits are stored with an error in proportion to their size; sums add theirs."""
         gamma = kernel.autocov(np.arange(frames))
         log_gamma = np.abs(kernel.log_autocov(np.arange(frames)))
         sink = self.sink_logits(kernel, frames)
@@ -90,4 +94,5 @@ class SoftmaxSink(Lowering):
         return toeplitz_norm_bound(np.where(gamma > 0, gamma * entry, 0.0))
 
     def to_dict(self) -> dict[str, Any]:
+        """Name and normaliser."""
         return {"name": self.name, "normalizer": self.normalizer}

@@ -41,22 +41,26 @@ class Chebyshev(Method):
     has_momentum: ClassVar[bool] = True
 
     def step_size(self, k: int, lower: Array, upper: Array) -> Array:
+        """``eta_k`` of the class docstring."""
         if k == 0:
             return 2.0 / (lower + upper)
         z2, scale = _rate_squared(lower, upper)
         return 4.0 / scale * (1.0 + z2**k) / (1.0 + z2 ** (k + 1))
 
     def momentum(self, k: int, lower: Array, upper: Array) -> Array:
+        """``beta_k`` of the class docstring."""
         z2, _ = _rate_squared(lower, upper)
         if k == 0:
             return 0.0 * z2
         return z2 * (1.0 + z2 ** (k - 1)) / (1.0 + z2 ** (k + 1))
 
     def rate(self, condition_number: float, depth: int) -> float:
+        """``2 z^K / (1 + z^{2K})``, the smallest possible for polynomials of degree ``K``."""
         z = (math.sqrt(condition_number) - 1) / (math.sqrt(condition_number) + 1)
         return 2 * z**depth / (1 + z ** (2 * depth))
 
     def depth(self, condition_number: float, tol: float) -> int:
+        """The smallest sufficient depth."""
         if condition_number <= 1.0 or tol >= 1.0:
             return 1
         # T_K(cosh a) = cosh(K a) with a = -log z = 2 artanh(1/sqrt(kappa))
@@ -64,13 +68,22 @@ class Chebyshev(Method):
         return max(1, math.ceil(math.acosh(1 / tol) / angle))
 
     def error_weights(self, condition_number: float, depth: int) -> np.ndarray:
-        # e_K = sum_j U_{K-1-j}(x) T_{j+1}(y)/T_K(y) xi_j with |U_n| <= n+1 on the spectrum
+        """``(K - j) T_{j+1}(y) / T_K(y)``, ``y = theta / delta``.
+
+        ``e_K = sum_j U_{K-1-j}(x) T_{j+1}(y) / T_K(y) xi_j``, and ``|U_n| <= n + 1`` on the
+        spectrum.
+        """
         z = (math.sqrt(condition_number) - 1) / (math.sqrt(condition_number) + 1)
         j = np.arange(float(depth))
         ratio = z ** (depth - 1 - j) * (1 + z ** (2 * j + 2)) / (1 + z ** (2.0 * depth))
-        return (depth - j) * ratio
+        return np.asarray((depth - j) * ratio)
 
     def step_bound(self) -> float:
+        """``eta_k upper = (1+z)^2 (1+z^{2k}) / (1+z^{2k+2}) <= 4``.
+
+        Because ``(1+z)^2 <= 2 (1+z^2)`` and ``z^2 + z^{2k} <= 1 + z^{2k+2}``; the latter also gives
+        ``beta_k <= 1``.
+        """
         return 4.0
 
 

@@ -29,25 +29,31 @@ class GradientDescent(Method):
     has_momentum: ClassVar[bool] = False
 
     def step_size(self, k: int, lower: Array, upper: Array) -> Array:
+        """The same for every ``k``."""
         return 2.0 / (lower + upper)
 
     def momentum(self, k: int, lower: Array, upper: Array) -> Array:
+        """None."""
         return 0.0 * lower
 
     def rate(self, condition_number: float, depth: int) -> float:
+        """``((kappa - 1) / (kappa + 1))^K``."""
         return ((condition_number - 1) / (condition_number + 1)) ** depth
 
     def depth(self, condition_number: float, tol: float) -> int:
+        """The smallest sufficient depth."""
         if condition_number <= 1.0 or tol >= 1.0:
             return 1
         # log((kappa-1)/(kappa+1)) = -2 artanh(1/kappa), without the cancellation
         return max(1, math.ceil(math.log(1 / tol) / (2 * math.atanh(1 / condition_number))))
 
     def error_weights(self, condition_number: float, depth: int) -> np.ndarray:
+        """``((kappa - 1) / (kappa + 1))^(K - 1 - j)``."""
         contraction = self.rate(condition_number, 1)
         return contraction ** np.arange(depth - 1.0, -1.0, -1.0)
 
     def step_bound(self) -> float:
+        """``2 upper / (lower + upper) <= 2``."""
         return 2.0
 
 
