@@ -32,6 +32,8 @@ t_0, T                      t_min, t_max             range of diffusion times
 """
 
 from unroll.errors import ArgumentError
+from unroll.fit_report import FitReport
+from unroll.fitting import fit
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import (
     CircleExponential,
@@ -43,17 +45,21 @@ from unroll.kernels import (
 )
 from unroll.plan import ErrorBudget, Plan
 from unroll.planner import make_plan
+from unroll.sampling import sample_reverse
 
 __all__ = [
     "ArgumentError",
     "CircleExponential",
     "ErrorBudget",
     "Exponential",
+    "FitReport",
     "GaussianProcess",
     "Kernel",
     "Logarithmic",
     "Plan",
     "Polynomial",
+    "fit",
     "kernel_from_dict",
     "make_plan",
+    "sample_reverse",
 ]
