@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -29,8 +30,16 @@ def emit_json(document: Any) -> None:
 
 
 def progress_bar(total: int, label: str, show: bool = True) -> Any:
-    """A progress bar on standard error."""
-    return tqdm(total=total, desc=label, disable=not show, leave=False, dynamic_ncols=True)
+    """A progress bar on standard error; in a log file, a line every few seconds."""
+    live = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=label,
+        disable=not show,
+        leave=not live,
+        dynamic_ncols=True,
+        mininterval=0.1 if live else 5.0,
+    )
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -14,6 +14,10 @@ from unroll.gaussian_process import GaussianProcess
 from unroll.methods import METHODS
 from unroll.planner import make_plan
 
+_DEEPEST = 10**9
+#: Deeper plans are not compiled just to count their weights.
+_COUNTED = 20_000
+
 
 @click.command("plan")
 @gp_argument
@@ -32,10 +36,15 @@ def command(
 
     GP.JSON is what `unroll fit` writes. `neumann` is `gradient` by another name and is not listed
     twice. Flops are those of one forward pass for one sequence. The bound is the planned relative
-    rms score error, for every t in the range.
+    rms score error, for every t in the range. Below the table stands why a row would be refused.
     """
     gp = GaussianProcess.load(gp_path)
-    limits = {"t_min": t_min, "t_max": t_max, "dtype": dtype, "max_layers": max_layers}
+    limits: dict[str, Any] = {
+        "t_min": t_min,
+        "t_max": t_max,
+        "dtype": dtype,
+        "max_layers": max_layers,
+    }
     rows = [
         _row(gp, method=method, attention=attention, tol=tol, **limits)
         for method in METHODS
@@ -50,49 +59,41 @@ def command(
         f"[{t_min:g}, {t_max:g}], {dtype}\n"
     )
     header = ("method", "attention", "layers", "heads", "parameters", "flops", "bound")
-    cells = [
-        [row["method"], row["attention"]]
-        + (
-            ["-"] * 5
-            if row["reason"]
-            else [
-                str(row["layers"]),
-                str(row["heads"]),
-                str(row["parameters"]),
-                f"{row['flops']:.3g}",
-                f"{row['bound']:.2e}",
-            ]
-        )
-        for row in rows
-    ]
-    click.echo(table(header, cells))
+    click.echo(table(header, [_cells(row) for row in rows]))
     for row in rows:
         if row["reason"]:
             click.echo(f"\n{row['method']} x {row['attention']}: {row['reason']}")
 
 
-def _row(gp: GaussianProcess, *, method: str, attention: str, **limits: Any) -> dict[str, Any]:
-    """One combination: its sizes, or the reason why there is no such plan."""
-    row: dict[str, Any] = {"method": method, "attention": attention, "reason": None}
-    sizes: dict[str, Any] = dict.fromkeys(("layers", "heads", "parameters", "flops", "bound"))
-    try:
-        plan = make_plan(gp, method=method, attention=attention, **limits)
-    except ArgumentError as error:
-        # What is wrong with this method or attention belongs in its row; what is wrong with the
-        # common arguments, such as a negative tolerance, is the caller's and ends the command.
-        if error.argument not in ("method", "attention", "tol", "bandwidth") or not (
-            0 < limits["tol"] < 1
-        ):
-            raise
-        return {**row, **sizes, "reason": str(error)}
-    from constructions.sizes import sizes_of  # imports torch: only when there is a plan to size
+def _cells(row: dict[str, Any]) -> list[str]:
+    formats = {"layers": "{}", "heads": "{}", "parameters": "{:,}", "flops": "{:.2e}"}
+    formats["bound"] = "{:.2e}"
+    return [row["method"], row["attention"]] + [
+        "-" if row[name] is None else form.format(row[name]) for name, form in formats.items()
+    ]
 
-    cost = sizes_of(plan)
-    return {
-        **row,
-        "layers": plan.depth,
-        "heads": plan.heads,
-        "parameters": cost.parameters,
-        "flops": cost.flops,
-        "bound": plan.budget.total,
-    }
+
+def _row(
+    gp: GaussianProcess, *, method: str, attention: str, max_layers: int, **limits: Any
+) -> dict[str, Any]:
+    """One combination: its sizes, and the reason if it would not be built."""
+    row: dict[str, Any] = {"method": method, "attention": attention}
+    row |= dict.fromkeys(("layers", "heads", "parameters", "flops", "bound", "reason"))
+    request = {"method": method, "attention": attention, **limits}
+    try:
+        plan = make_plan(gp, **request, max_layers=max_layers)
+    except ArgumentError as error:
+        if error.argument == "method":  # too deep to build, not to describe
+            plan = make_plan(gp, **request, max_layers=_DEEPEST)
+            row["reason"] = str(error)
+        elif error.argument == "tol" and 0 < limits["tol"] < 1:
+            return row | {"reason": str(error)}
+        else:  # nothing to do with this combination
+            raise
+    row |= {"layers": plan.depth, "heads": plan.heads, "bound": plan.budget.total}
+    if plan.depth > _COUNTED:
+        return row
+    from constructions import compile_plan, summarize  # imports torch: only with a plan at hand
+
+    cost = summarize(compile_plan(plan), plan)
+    return row | {"parameters": cost.parameters, "flops": cost.flops}

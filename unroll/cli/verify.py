@@ -51,10 +51,12 @@ def command(model_path: str, samples: int, seed: int, progress: bool, as_json: b
     else:
         click.echo(
             table(
-                ("t", "relative error"),
+                ("t", "relative error", "± s.e."),
                 [
-                    [f"{t:.4g}", f"{error:.3e}"]
-                    for t, error in zip(result.times, result.relative_error, strict=True)
+                    [f"{t:.4g}", f"{error:.3e}", f"{spread:.0e}"]
+                    for t, error, spread in zip(
+                        result.times, result.relative_error, result.standard_error, strict=True
+                    )
                 ],
             )
         )
