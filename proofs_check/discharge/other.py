@@ -36,10 +36,10 @@ def all_of(*discharges: Discharge) -> Discharge:
         weakest = min(outcomes, key=lambda outcome: _WEAKEST_FIRST.index(outcome.status))
         scopes = list(dict.fromkeys(o.scope for o in outcomes if o.scope != EVERYWHERE))
         pairs = zip(discharges, outcomes, strict=True)
-        details = "; ".join(f"{discharge.how}: {outcome.detail}" for discharge, outcome in pairs)
-        return Outcome(weakest.status, details, scope=" and ".join(scopes) or EVERYWHERE)
+        said = dict.fromkeys(f"{discharge.how}: {outcome.detail}" for discharge, outcome in pairs)
+        return Outcome(weakest.status, "; ".join(said), scope=" and ".join(scopes) or EVERYWHERE)
 
-    return Discharge(" + ".join(discharge.how for discharge in discharges), decide)
+    return Discharge(" + ".join(dict.fromkeys(discharge.how for discharge in discharges)), decide)
 
 
 def cited(source: str, statement: str) -> Discharge:
