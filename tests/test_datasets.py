@@ -190,5 +190,5 @@ def test_unknown_suffix(tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ArgumentError, match=r"absent\.csv: cannot be read \(No such file"):
         read_sequences(tmp_path / "absent.csv")

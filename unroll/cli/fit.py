@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from unroll.cli.output import emit_json, json_option, progress_bar, progress_option, seed_option
+from unroll.cli.output import (
+    emit_json,
+    json_option,
+    progress_bar,
+    progress_option,
+    seed_option,
+    writable_file,
+)
 from unroll.fitting import fit
 from unroll.sequences import read_sequences
 
@@ -71,6 +78,7 @@ def command(
 
     Every regime is fitted; the table shows all of them and which was chosen.
     """
+    target = writable_file("--out", out, ".json")
     x = read_sequences(data).x
     names = regimes or _REGIMES
     with progress_bar(len(names), "fit", progress) as bar:
@@ -88,7 +96,7 @@ def command(
             mean=mean,
             progress=advance,
         )
-    report.gp.save(out)
+    report.gp.save(target)
     if as_json:
         emit_json({"out": out, **report.to_dict(), "warnings": list(report.warnings)})
         return

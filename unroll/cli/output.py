@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-__all__ = ["emit_json", "json_option", "progress_bar", "progress_option", "seed_option", "table"]
+from unroll.errors import ArgumentError
+
+__all__ = [
+    "emit_json",
+    "json_option",
+    "progress_bar",
+    "progress_option",
+    "seed_option",
+    "table",
+    "writable_file",
+]
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
@@ -22,6 +34,22 @@ progress_option = click.option(
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )
+
+
+def writable_file(argument: str, path: str, suffix: str) -> Path:
+    """The path of a file to write, checked before the work whose result it is to hold."""
+    target = Path(path)
+    if target.suffix != suffix:
+        raise ArgumentError(argument, path, f"must end in {suffix}", f"name a {suffix} file")
+    if target.is_dir():
+        raise ArgumentError(argument, path, "is a folder", f"name a {suffix} file")
+    if not target.parent.is_dir():
+        condition = f"folder {target.parent} does not exist"
+        raise ArgumentError(argument, path, condition, "create it first")
+    if not os.access(target.parent, os.W_OK):
+        condition = f"folder {target.parent} is not writable"
+        raise ArgumentError(argument, path, condition, "name a file in another folder")
+    return target
 
 
 def emit_json(document: Any) -> None:

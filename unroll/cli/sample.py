@@ -11,8 +11,14 @@ import click
 import numpy as np
 
 from unroll.cli.model_options import model_argument
-from unroll.cli.output import emit_json, json_option, progress_bar, progress_option, seed_option
-from unroll.errors import ArgumentError
+from unroll.cli.output import (
+    emit_json,
+    json_option,
+    progress_bar,
+    progress_option,
+    seed_option,
+    writable_file,
+)
 from unroll.sampling import sample_reverse
 
 
@@ -53,11 +59,7 @@ def command(
     noise around the mean, and the last step returns E[X | V] at t_min: a model built with a wide
     range (--t-min 1e-4 --t-max 10) leaves little of either approximation.
     """
-    target = Path(out)
-    if target.suffix != ".npy":
-        raise ArgumentError("--out", out, "must end in .npy", "name a .npy file")
-    if not target.parent.is_dir():
-        raise ArgumentError("--out", out, "is in a folder that does not exist", "create it first")
+    target = writable_file("--out", out, ".npy")
     from constructions import load  # imports torch: seconds that --help need not wait
     from unroll.cli.scores import model_score
 
