@@ -13,6 +13,8 @@ from typing import Any
 import flint
 import sympy
 
+from unroll.errors import ArgumentError
+
 _FUNCTIONS = {
     sympy.exp: "exp",
     sympy.log: "log",
@@ -41,13 +43,13 @@ def ball(value: Any) -> flint.arb:
         return flint.arb(flint.fmpq(value.numerator, value.denominator))
     if isinstance(value, int):
         return flint.arb(value)
-    raise TypeError(f"value={value!r}: not an exact number or ball; pass int, Fraction or arb")
+    raise ArgumentError("value", value, "not an exact number or ball", "pass int, Fraction or arb")
 
 
 def interval(low: Any, high: Any) -> flint.arb:
     """The smallest ball containing ``[low, high]``; the ends must differ."""
     if not sympy.sympify(low) < sympy.sympify(high):
-        raise ValueError(f"low={low}: not below high={high}; the interval is a point; widen it")
+        raise ArgumentError("low", low, f"not below high={high}: a point", "widen the interval")
     return ball(_exact(low)).union(ball(_exact(high)))
 
 
@@ -60,12 +62,12 @@ def enclose(expr: Any, values: Mapping[sympy.Symbol, flint.arb]) -> flint.arb:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If a node is not supported, or a value is not a ball.
     """
     result = _walk(sympy.sympify(expr), values)
     if not isinstance(result, flint.arb):
-        raise ValueError(f"expr={expr}: evaluated to {type(result).__name__}, not to a ball")
+        raise ArgumentError("expr", expr, f"gave a {type(result).__name__}, no ball", "rewrite it")
     return result
 
 
@@ -79,7 +81,7 @@ def _walk(expr: sympy.Expr, values: Mapping[sympy.Symbol, flint.arb]) -> flint.a
     if expr.is_Symbol:
         value = values[expr]
         if not isinstance(value, flint.arb):
-            raise ValueError(f"{expr}={value!r}: not a ball; wrap it with interval() or ball()")
+            raise ArgumentError(str(expr), value, "not a ball", "wrap it with interval() or ball()")
         return value
     if expr.is_Add:
         return _total([_walk(a, values) for a in expr.args])
@@ -95,7 +97,9 @@ def _walk(expr: sympy.Expr, values: Mapping[sympy.Symbol, flint.arb]) -> flint.a
     if expr.func in _FUNCTIONS and len(expr.args) == 1:
         found = getattr(_walk(expr.args[0], values), _FUNCTIONS[expr.func])()
         if not isinstance(found, flint.arb):
-            raise ValueError(f"expr={expr}: evaluated to {type(found).__name__}, not to a ball")
+            raise ArgumentError(
+                "expr", expr, f"gave a {type(found).__name__}, no ball", "rewrite it"
+            )
         return found
     if isinstance(expr, (sympy.Max, sympy.Min)):
         balls = [_walk(a, values) for a in expr.args]
@@ -103,7 +107,7 @@ def _walk(expr: sympy.Expr, values: Mapping[sympy.Symbol, flint.arb]) -> flint.a
         for other in balls[1:]:
             result = result.max(other) if isinstance(expr, sympy.Max) else result.min(other)
         return result
-    raise ValueError(f"expr={expr}: {expr.func.__name__} has no ball arithmetic here; rewrite it")
+    raise ArgumentError("expr", expr, f"no balls for {expr.func.__name__}", "rewrite it")
 
 
 def _total(balls: list[flint.arb]) -> flint.arb:
@@ -125,5 +129,5 @@ def _power(expr: sympy.Pow, values: Mapping[sympy.Symbol, flint.arb]) -> flint.a
 def _terms(expr: sympy.Sum) -> list[sympy.Expr]:
     index, start, stop = expr.limits[0]
     if not (start.is_Integer and stop.is_Integer):
-        raise ValueError(f"expr={expr}: the limits must be whole numbers; substitute them first")
+        raise ArgumentError("expr", expr, "its limits must be whole numbers", "substitute them")
     return [expr.function.subs(index, k) for k in range(int(start), int(stop) + 1)]

@@ -13,6 +13,8 @@ from typing import Any
 import mpmath
 import sympy
 
+from unroll.errors import ArgumentError
+
 DIGITS = 40
 
 
@@ -35,7 +37,7 @@ def evaluate(expr: Any, values: Mapping[str, Any], digits: int = DIGITS) -> mpma
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If a symbol has no value, or the result is not a finite real number.
 
     Examples
@@ -47,13 +49,15 @@ def evaluate(expr: Any, values: Mapping[str, Any], digits: int = DIGITS) -> mpma
     expr = sympy.sympify(expr)
     missing = sorted(s.name for s in expr.free_symbols if s.name not in values)
     if missing:
-        raise ValueError(f"expr={expr}: no value for {', '.join(missing)}; add them to the values")
+        raise ArgumentError(
+            "expr", expr, f"no value for {', '.join(missing)}", "add it to the values"
+        )
     number = expr.xreplace({s: exact(values[s.name]) for s in expr.free_symbols})
     if number.has(sympy.Sum, sympy.Product):
         number = number.doit()
     number = number.evalf(digits, maxn=400)
     if not number.is_Float and not number.is_Rational:
-        raise ValueError(f"expr={expr}: value {number} is not finite and real; check the range")
+        raise ArgumentError("expr", expr, f"value {number} is not finite and real", "check ranges")
     with mpmath.workdps(digits):
         return mpmath.mpf(sympy.Float(number, digits)._mpf_)
 

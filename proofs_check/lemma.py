@@ -18,6 +18,7 @@ from proofs_check.evaluate import evaluate
 from proofs_check.outcome import FAILED
 from proofs_check.report import Report
 from proofs_check.step import Measure, Parameters, Range, Rejection, Step, WrongVariant
+from unroll.errors import ArgumentError
 
 KINDS = ("equality", "tight", "upper")
 SECTIONS = ("Statement", "Assumptions", "Proof", "Kind", "Source", "Example")
@@ -81,11 +82,11 @@ class Lemma:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind={self.kind!r}: unknown; use one of {KINDS}")
+            raise ArgumentError("kind", self.kind, "unknown", f"use one of {KINDS}")
         if self.kind != "upper" and self.witness is None:
-            raise ValueError(f"witness=None: a lemma of kind {self.kind} needs one; add it")
+            raise ArgumentError("witness", None, f"kind {self.kind} needs one", "add it")
         if not self.wrong_variants:
-            raise ValueError("wrong_variants=(): at least one is needed; add a false claim")
+            raise ArgumentError("wrong_variants", (), "at least one is needed", "add a false claim")
 
     @property
     def title(self) -> str:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from unroll.errors import ArgumentError
+
 PROVED_SYMPY = "proved (sympy)"
 PROVED_Z3 = "proved (z3)"
 PROVED_BOX = "proved on a box (arb)"
@@ -48,7 +50,7 @@ class Outcome:
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
-            raise ValueError(f"status={self.status!r}: unknown; use one of {STATUSES}")
+            raise ArgumentError("status", self.status, "unknown", f"use one of {STATUSES}")
 
     @property
     def ok(self) -> bool:

@@ -24,7 +24,7 @@ def prove(name: str | None = None, *, falsify: bool = False) -> ProofReport:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there is no lemma of that name.
 
     Examples

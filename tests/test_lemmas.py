@@ -7,6 +7,7 @@ from typing import Any
 
 import mpmath
 import pytest
+import tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +16,7 @@ from proofs_check.lemma import SECTIONS, Lemma, section
 from proofs_check.outcome import CITED, FAILED, STATUSES
 from proofs_check.step import Range
 
-# The two sides are computed with 30 or more digits, so this is not a loosened bound.
-ROUNDING = mpmath.mpf("1e-12")
+ROUNDING = tolerances.LEMMA
 DRAWS = 15
 
 by_name = pytest.mark.parametrize("name", lemmas.names())

@@ -63,7 +63,9 @@ def vanishes(expr: Any) -> bool:
 
 def _spot_values(expr: Any) -> list[tuple[dict[sympy.Symbol, sympy.Expr], Any]]:
     """Numerical values at a few fixed random points; empty where there is no number to be had."""
-    if not isinstance(expr, sympy.Expr) or expr.has(sympy.Indexed, AppliedUndef):
+    if getattr(expr, "is_Matrix", False) or not isinstance(expr, sympy.Expr):
+        return []
+    if expr.has(sympy.Indexed, AppliedUndef):
         return []
     rng = random.Random(20240716)
     values = []

@@ -64,7 +64,7 @@ def numerically(
         if len(different) < MIN_POINTS:
             return failed(f"only {len(different)} different points; {MIN_POINTS} are needed")
         for point in tried:
-            if holds(point) is not True:
+            if not holds(point):
                 return failed(f"does not hold at {point}")
         return Outcome(CHECKED, f"{len(different)} points", scope="the points tried")
 

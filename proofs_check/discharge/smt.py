@@ -14,6 +14,7 @@ from typing import Any
 import sympy
 
 from proofs_check.outcome import PROVED_Z3, Discharge, Outcome, failed
+from unroll.errors import ArgumentError
 
 RESOURCES = 20_000_000
 """z3's deterministic effort limit per claim (not seconds, so that every machine agrees)."""
@@ -35,7 +36,7 @@ class _Translation:
     def _variable(self, symbol: sympy.Symbol) -> Any:
         if symbol not in self.names:
             if not symbol.is_real:
-                raise ValueError(f"symbol={symbol}: not declared real; give it assumptions")
+                raise ArgumentError("symbol", symbol, "not declared real", "give it assumptions")
             variable = self.z3.Real(f"{symbol.name}_{len(self.names)}")
             self.names[symbol] = variable
             if symbol.is_positive:
@@ -75,7 +76,7 @@ class _Translation:
             return self._power(self.term(expr.base), int(expr.exp))
         if expr.is_Pow and expr.exp.is_Rational and expr.exp.q == 2:
             return self._power(self._root(expr.base), int(expr.exp.p))
-        raise ValueError(f"expr={expr}: not polynomial; z3 cannot discharge it")
+        raise ArgumentError("expr", expr, "not polynomial", "discharge it without z3")
 
     def relation(self, claim: Any) -> Any:
         if isinstance(claim, sympy.And):

@@ -10,6 +10,7 @@ import pkgutil
 from functools import cache
 
 from proofs_check.lemma import Lemma
+from unroll.errors import ArgumentError
 
 
 @cache
@@ -25,16 +26,16 @@ def get(name: str) -> Lemma:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there is none of that name, or its file defines no LEMMA.
     """
     if name not in names():
-        raise ValueError(f"name={name!r}: no such lemma; choose one of {', '.join(names())}")
+        raise ArgumentError("name", name, "no such lemma", f"choose one of {', '.join(names())}")
     lemma = getattr(importlib.import_module(f"{__name__}.{name}"), "LEMMA", None)
     if not isinstance(lemma, Lemma):
-        raise ValueError(f"name={name!r}: the file defines no LEMMA; add one")
+        raise ArgumentError("name", name, "its file defines no LEMMA", "add one")
     if lemma.name != name:
-        raise ValueError(f"name={lemma.name!r}: differs from its file {name}; rename one of them")
+        raise ArgumentError("name", lemma.name, f"differs from its file {name}", "rename one")
     return lemma
 
 
