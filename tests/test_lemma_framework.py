@@ -12,8 +12,9 @@ import sympy
 import proofs_check.step
 from proofs_check import lemmas, prove
 from proofs_check.discharge import cited, identity, positive, smt, z3_available
+from proofs_check.discharge import lemma as by_lemma
 from proofs_check.lemma import section
-from proofs_check.outcome import FAILED, PROVED_SYMPY, Discharge
+from proofs_check.outcome import CITED, FAILED, PROVED_SYMPY, Discharge
 from proofs_check.report import ProofReport
 from proofs_check.step import Rejection, Step, WrongVariant
 from unroll.errors import ArgumentError
@@ -126,6 +127,24 @@ def test_prove_reports_every_lemma_and_every_variant() -> None:
     assert len(as_json["wrong_variants"]) == len(lemmas.get("neumann").wrong_variants)
     assert not replace(report, rejections=(Rejection("true", False, ""),)).ok
     assert not ProofReport(()).ok
+
+
+def test_another_lemma_passes_on_its_weakest_status() -> None:
+    assert by_lemma("gradient_descent").run().status == PROVED_SYMPY
+    inherited = by_lemma("perturbation").run()
+    assert inherited.status == CITED
+    assert "perturbation: " in inherited.detail
+    unknown = by_lemma("gradient_ascent").run()
+    assert unknown.status == FAILED
+    assert unknown.error
+
+
+def test_a_lemma_cannot_rest_on_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    circular = replace(LEMMA, steps=[Step("Itself.", "x", by_lemma("neumann"))])
+    monkeypatch.setattr(lemmas, "get", lambda _: circular)
+    report = circular.check()
+    assert not report.ok
+    assert "circular" in str(report.first_failure)
 
 
 def test_unknown_lemma_is_refused_with_the_choices() -> None:

@@ -22,6 +22,7 @@ all_of             several discharges together (e.g. base and step)     the weak
 smt                a polynomial claim under polynomial hypotheses       proved (z3)
 covering           expr > 0 on a compact box, branch and bound          proved on a box (arb)
 numerically        a claim at many sampled points                       checked numerically
+lemma              another lemma of the registry, checked again         the weakest of its steps
 cited              a theorem from the literature                        cited
 ================== ==================================================== =======================
 """
@@ -30,7 +31,7 @@ from proofs_check.discharge.algebra import identity, nonnegative, ordered, posit
 from proofs_check.discharge.box import covering
 from proofs_check.discharge.calculus import integration, limit, monotone, recurrence, summation
 from proofs_check.discharge.matrices import entry_identity, quadratic_identity
-from proofs_check.discharge.other import all_of, cited, numerically
+from proofs_check.discharge.other import all_of, cited, lemma, numerically
 from proofs_check.discharge.smt import smt, z3_available
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "entry_identity",
     "identity",
     "integration",
+    "lemma",
     "limit",
     "monotone",
     "nonnegative",

@@ -53,6 +53,33 @@ def cited(source: str, statement: str) -> Discharge:
     return Discharge("cited", decide)
 
 
+_IN_PROGRESS: list[str] = []
+
+
+def lemma(name: str) -> Discharge:
+    """Another lemma of the registry; its proof is run, and its weakest status is inherited."""
+
+    def decide() -> Outcome:
+        # Lemmas are made of discharges, so the registry can only be imported when a step runs.
+        from proofs_check import lemmas
+
+        if name in _IN_PROGRESS:
+            return failed(f"circular: {' -> '.join([*_IN_PROGRESS, name])}")
+        _IN_PROGRESS.append(name)
+        try:
+            report = lemmas.get(name).check()
+        finally:
+            _IN_PROGRESS.remove(name)
+        if not report.ok:
+            return failed(report.first_failure or f"lemma {name} has no steps")
+        weakest = next(status for status in _WEAKEST_FIRST if status in report.counts)
+        tally = ", ".join(f"{count} {status}" for status, count in report.counts.items())
+        scopes = dict.fromkeys(s.outcome.scope for s in report.steps if s.status == PROVED_BOX)
+        return Outcome(weakest, f"{name}: {tally}", scope=" and ".join(scopes) or EVERYWHERE)
+
+    return Discharge(f"lemma {name}", decide)
+
+
 def numerically(
     holds: Callable[[Mapping[str, Any]], bool], points: Iterable[Mapping[str, Any]]
 ) -> Discharge:

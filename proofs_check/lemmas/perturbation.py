@@ -143,7 +143,7 @@ def steps(polynomial: sympy.Expr = POLYNOMIAL, bound: sympy.Expr = BOUND) -> lis
     ]
 
 
-def _problem(parameters: Parameters) -> tuple[Any, Any]:
+def problem(parameters: Parameters) -> tuple[Any, Any]:
     """The realised matrix (eigenvalues in [1, 5]) and the true one, at distance e < 1."""
     size, rng = parameters["size"], random.Random(parameters["seed"])
     distance = mpmath.mpf(parameters["e"])
@@ -162,34 +162,39 @@ def _problem(parameters: Parameters) -> tuple[Any, Any]:
     return realised, realised + shift
 
 
+def iterate(parameters: Parameters, realised: Any) -> Any:
+    """q(At), by K gradient steps on matrices."""
+    step = mpmath.mpf(parameters["step"]) / (1 if parameters["size"] == 1 else 5)
+    operator = mpmath.zeros(parameters["size"])
+    for _ in range(parameters["K"]):
+        operator = operator + step * (mpmath.eye(parameters["size"]) - realised * operator)
+    return operator
+
+
 def measure(parameters: Parameters) -> mpmath.mpf:
     """Relative rms error of K gradient steps with the realised matrix, from dense matrices."""
     with mpmath.workdps(40):
-        realised, true = _problem(parameters)
-        size = parameters["size"]
-        step = mpmath.mpf(parameters["step"]) / (1 if size == 1 else 5)
-        operator = mpmath.zeros(size)
-        for _ in range(parameters["K"]):
-            operator = operator + step * (mpmath.eye(size) - realised * operator)
+        realised, true = problem(parameters)
         inverse = true**-1
-        error, score = (x * true * x.T for x in (operator - inverse, inverse))
+        difference = iterate(parameters, realised) - inverse
+        error, score = (x * true * x.T for x in (difference, inverse))
         return mpmath.sqrt(
-            mpmath.fsum(error[i, i] for i in range(size))
-            / mpmath.fsum(score[i, i] for i in range(size))
+            mpmath.fsum(error[i, i] for i in range(true.rows))
+            / mpmath.fsum(score[i, i] for i in range(true.rows))
         )
 
 
 def derive(parameters: Parameters) -> Parameters:
     """delta and m from the eigenvalues of the realised matrix."""
     with mpmath.workdps(40):
-        realised, _ = _problem(parameters)
+        realised, _ = problem(parameters)
         step = mpmath.mpf(parameters["step"]) / (1 if parameters["size"] == 1 else 5)
         eigenvalues = mpmath.eigsy(realised, eigvals_only=True)
         residuals = [abs(1 - step * x) ** parameters["K"] for x in eigenvalues]
         return {"delta": max(residuals), "m": min(eigenvalues), "e": parameters["e"]}
 
 
-_WITNESS = {"size": 1, "seed": 0, "K": 1, "step": 1.25, "e": 0.5}
+WITNESS = {"size": 1, "seed": 0, "K": 1, "step": 1.25, "e": 0.5}
 
 LEMMA = Lemma(
     name="perturbation",
@@ -212,30 +217,30 @@ LEMMA = Lemma(
         "step": Range(0.1, 1.9),
         "e": Range(0.0, 0.9),
     },
-    witness=_WITNESS,
+    witness=WITNESS,
     wrong_variants=(
         WrongVariant(
             "e/m without the factor 1 + delta",
             steps=partial(steps, polynomial=1 / m, bound=delta + e / m),
             bound=delta + e / m,
-            counterexample=_WITNESS,
+            counterexample=WITNESS,
         ),
         WrongVariant(
             "the larger of the two errors instead of their sum",
             steps=partial(steps, bound=(1 + delta) * e / m),
             bound=(1 + delta) * e / m,
-            counterexample=_WITNESS,
+            counterexample=WITNESS,
         ),
         WrongVariant(
             "1 - delta instead of 1 + delta",
             steps=partial(steps, polynomial=(1 - delta) / m),
             bound=delta + (1 - delta) * e / m,
-            counterexample=_WITNESS,
+            counterexample=WITNESS,
         ),
         WrongVariant(
             "assumption |At - A| <= e violated by a factor of two",
             measure=lambda parameters: measure({**parameters, "e": 2 * parameters["e"]}),
-            counterexample=_WITNESS,
+            counterexample=WITNESS,
         ),
     ),
     also={"polynomial": POLYNOMIAL},
