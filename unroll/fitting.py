@@ -1,19 +1,10 @@
-r"""Maximum likelihood: which kernel, which parameters, which spatial covariance, which mean.
+r"""Fit a Gaussian process to sequences: which kernel, which parameters, which covariance and mean.
 
-x holds n independent sequences X_i with rows = frames; vec X_i ~ N(vec M, Gamma(theta) (x) Sigma).
-gamma(0) = 1 fixes the scale that Gamma and Sigma share. For every theta the maximum over the rest
-is known in closed form (P. Dutilleul, "The MLE algorithm for the matrix normal distribution",
-J. Stat. Comput. Simul. 64 (1999)):
-
-    M = mean of the X_i,
-    Sigma(theta) = (1 / (n N)) sum_i (X_i - M)^T Gamma(theta)^{-1} (X_i - M).
-
-What is left is the profile log-likelihood, a function of two numbers,
-
-    -(n d / 2) log det Gamma - (n N / 2) log det Sigma(theta) - (n N d / 2) (1 + log 2 pi).
-
-Its maximiser is the fixed point that alternating over (theta, Sigma) would reach: the Sigma step
-is solved exactly inside every evaluation. A grid of starts, then Nelder-Mead from the best ones.
+Every regime is fitted by maximum likelihood. The spatial covariance and the mean are known in
+closed form for each kernel (`unroll.profile_likelihood`), so the search runs over two numbers: a
+grid of starts, then Nelder-Mead from the best ones. Its maximiser is the fixed point that
+alternating over kernel and covariance would reach, the covariance step being exact in every
+evaluation.
 """
 
 from __future__ import annotations
@@ -24,18 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import cholesky
 from scipy.optimize import minimize
 
 from unroll.errors import ArgumentError
 from unroll.fit_report import Candidate, FitReport
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import Exponential, Kernel, Logarithmic, Polynomial
+from unroll.profile_likelihood import PREDICTION_VARIANCE, Residuals
 from unroll.validation import Array, choice, finite_array, generator, in_range
-
-#: Smallest variance of a frame given the earlier ones. Below it Gamma cannot be inverted reliably
-#: in float64, and the likelihood is rounding noise.
-PREDICTION_VARIANCE = 1e-10
 
 _BOUND_MARGIN = 1e-3  # in the search coordinates
 
@@ -72,50 +60,6 @@ _FAMILIES = {
     "polynomial": _Family(Polynomial, "power", (0.02, 50.0), True, (0.3, 1.0, 3.0, 10.0)),
     "logarithmic": _Family(Logarithmic, "power", (0.02, 50.0), True, (0.3, 1.0, 3.0, 10.0)),
 }
-
-
-class _Residuals:
-    """What the likelihood needs of the data: centred, scaled, at most N d pseudo-sequences."""
-
-    def __init__(self, x: Array, with_mean: bool) -> None:
-        self.n, self.frames, self.channels = x.shape
-        self.mean = x.mean(axis=0) if with_mean else None
-        centred = x if self.mean is None else x - self.mean
-        peak = np.max(np.abs(centred), axis=(0, 1))
-        _reject_constant_channels(x, peak)
-        deviation = np.sqrt(np.mean((centred / peak) ** 2, axis=(0, 1)))
-        self.scale = peak * deviation
-        centred = centred / self.scale
-        size = self.frames * self.channels
-        if self.n > size:
-            # Only sums over sequences enter; the triangular factor has the same ones.
-            factor = np.asarray(np.linalg.qr(centred.reshape(self.n, size), mode="r"))
-            centred = factor.reshape(size, self.frames, self.channels)
-        self.rows = np.ascontiguousarray(np.moveaxis(centred, 1, 0)).reshape(self.frames, -1)
-
-    def profile(self, kernel: Kernel) -> tuple[float, Array]:
-        """Profile log-likelihood and the maximising Sigma; -inf where Gamma is not invertible."""
-        nothing = -math.inf, np.empty((0, 0))
-        try:
-            temporal = cholesky(kernel.matrix(self.frames), lower=True, check_finite=False)
-        except LinAlgError:
-            return nothing
-        diagonal = np.diag(temporal)
-        if diagonal.min() ** 2 < PREDICTION_VARIANCE:
-            return nothing
-        white = solve_triangular(temporal, self.rows, lower=True, check_finite=False)
-        white = white.reshape(-1, self.channels)
-        unit = white.T @ white / (self.n * self.frames)
-        log_det_unit = np.linalg.slogdet(unit)[1]
-        # Back from unit-variance channels to the units of the data.
-        log_det_spatial = log_det_unit + 2 * float(np.sum(np.log(self.scale)))
-        total, channels = self.n * self.frames, self.channels
-        value = (
-            -self.n * channels * float(np.sum(np.log(diagonal)))
-            - total / 2 * log_det_spatial
-            - total * channels / 2 * (1 + math.log(2 * math.pi))
-        )
-        return value, unit * np.outer(self.scale, self.scale)
 
 
 def fit(
@@ -170,22 +114,23 @@ def fit(
         condition = f"cannot leave sequences out: {len(data)} given, the fit alone needs {needed}"
         remedy = 'give more sequences, a held_out in (0, 1), or use criterion="bic"'
         raise ArgumentError("held_out", held_out, condition, remedy)
-    everything = _Residuals(data, bool(mean))
-    _reject_singular_channels(everything)
+    everything = Residuals(data, bool(mean))
+    everything.reject_singular_channels()
     candidates = []
     for name in names:
         if progress is not None:
             progress(f"fitting the {name} regime")
-        outside = None
+        best, outside = _maximise(everything, name, _FAMILIES[name].starts(data.shape[1])), None
         if left is not None:
-            part = _Residuals(kept, bool(mean))
-            gp = _process(part, _FAMILIES[name].kernel(_maximise(part, name)))
+            part = Residuals(kept, bool(mean))
+            # The optimum does not depend on the start: this one saves a second grid.
+            gp = _process(part, _FAMILIES[name].kernel(_maximise(part, name, [best])))
             outside = float(np.mean(gp.log_likelihood(left)))
-        candidates.append(_candidate(everything, name, _maximise(everything, name), outside))
+        candidates.append(_candidate(everything, name, best, outside))
     return FitReport.choose(candidates, criterion, data.shape)
 
 
-def _maximise(residuals: _Residuals, name: str) -> Array:
+def _maximise(residuals: Residuals, name: str, starts: list[Array]) -> Array:
     """Coordinates of the largest profile likelihood of one regime."""
     family = _FAMILIES[name]
     bounds = family.bounds(residuals.frames)
@@ -194,27 +139,20 @@ def _maximise(residuals: _Residuals, name: str) -> Array:
         value = residuals.profile(family.kernel(point))[0]
         return -value if math.isfinite(value) else 1e300
 
-    ranked = sorted((cost(start), tuple(start)) for start in family.starts(residuals.frames))
-    best = (math.inf, np.zeros(2))
-    for _, start in ranked[:2]:
-        point = np.array(start)
-        # A second, smaller simplex: the first may collapse on the ridge length_scale ~ power.
-        for width in (0.4, 0.05):
-            found = minimize(
-                cost,
-                point,
-                method="Nelder-Mead",
-                bounds=bounds,
-                options={
-                    "initial_simplex": _simplex(point, width, bounds),
-                    "xatol": 1e-6,
-                    "fatol": 1e-7,
-                    "maxfev": 400,
-                },
-            )
-            point = found.x
-        best = min(best, (float(found.fun), point), key=lambda pair: pair[0])
-    return best[1]
+    def descend(start: Array, width: float, tolerance: float) -> Array:
+        simplex = _simplex(start, width, bounds)
+        options = {
+            "initial_simplex": simplex,
+            "xatol": tolerance,
+            "fatol": tolerance,
+            "maxfev": 400,
+        }
+        found = minimize(cost, start, method="Nelder-Mead", bounds=bounds, options=options)
+        return np.asarray(found.x)
+
+    coarse = [descend(start, 0.4, 1e-2) for start in sorted(starts, key=cost)[:2]]
+    # A second, smaller simplex: the first may collapse on the ridge length_scale ~ power.
+    return descend(min(coarse, key=cost), 0.05, 1e-6)
 
 
 def _simplex(point: Array, width: float, bounds: Array) -> Array:
@@ -226,12 +164,12 @@ def _simplex(point: Array, width: float, bounds: Array) -> Array:
     return np.clip(corners, bounds[:, 0], bounds[:, 1])
 
 
-def _process(residuals: _Residuals, kernel: Kernel) -> GaussianProcess:
+def _process(residuals: Residuals, kernel: Kernel) -> GaussianProcess:
     spatial_cov = residuals.profile(kernel)[1]
     return GaussianProcess(kernel, residuals.frames, spatial_cov, residuals.mean)
 
 
-def _candidate(residuals: _Residuals, name: str, point: Array, held_out: float | None) -> Candidate:
+def _candidate(residuals: Residuals, name: str, point: Array, held_out: float | None) -> Candidate:
     kernel = _FAMILIES[name].kernel(point)
     frames, channels = residuals.frames, residuals.channels
     parameters = 2 + channels * (channels + 1) // 2
@@ -304,22 +242,3 @@ def _split(
         return data, None
     order = draws.permutation(n)
     return data[order[out:]], data[order[:out]]
-
-
-def _reject_constant_channels(x: Array, peak: Array) -> None:
-    constant = np.flatnonzero(peak <= 1e-13 * np.max(np.abs(x), axis=(0, 1)))
-    if constant.size:
-        condition = f"channel {constant[0]} does not vary between sequences"
-        raise ArgumentError("x", x, condition, "drop the channel")
-
-
-def _reject_singular_channels(residuals: _Residuals) -> None:
-    ratio = float(residuals.scale.max() / residuals.scale.min())
-    if ratio > 1e6:
-        condition = f"standard deviations of the channels differ by a factor of {ratio:.1e}"
-        raise ArgumentError("x", residuals.rows, condition, "give the channels in like units")
-    rows = residuals.rows.reshape(-1, residuals.channels)
-    smallest = float(np.linalg.eigvalsh(rows.T @ rows / (residuals.n * residuals.frames))[0])
-    if smallest < 1e-12:
-        condition = f"a channel is a combination of others (correlation eigenvalue {smallest:.1e})"
-        raise ArgumentError("x", rows, condition, "drop a channel")

@@ -37,7 +37,7 @@ def reverse_times(t_min: float, t_max: float, steps: int) -> Array:
     """`steps` + 1 diffusion times from t_max down to t_min, uniform in log(alpha / sigma).
 
     >>> reverse_times(0.01, 5.0, 2).round(4).tolist()
-    [5.0, 0.7989, 0.01]
+    [5.0, 0.7962, 0.01]
     """
     t_min, t_max = positive("t_min", t_min), positive("t_max", t_max)
     if t_min >= t_max:
