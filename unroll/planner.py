@@ -39,6 +39,8 @@ __all__ = ["make_plan"]
 # costs depth only through its logarithm.
 _TRUNCATION_SHARE = 0.25
 _RATE_SHARE = 0.25
+# What is left so that a proof that rounds outward still closes.
+_OUTWARD_MARGIN = 1e-6
 _FREQUENCIES = (1, 2, 4, 8, 16, 32)
 
 
@@ -170,6 +172,7 @@ class _Request:
         """
         norm = spatial_bounds(self.gp.spatial_cov)[1]
         radius = lowering.operator_error(self.gp.kernel, self.gp.frames) * norm
+        radius *= 1 + _OUTWARD_MARGIN
         smallest = self.spectrum.widened(radius).noisy(self.t_min)[0]
         scaled = float(alpha_sq(self.t_min)) * radius
         return radius, scaled / smallest if smallest > 0 else math.inf
@@ -200,7 +203,7 @@ class _Request:
         depth = self.solver.depth(kappa, self.tol)
         while True:
             error = self.rounding_error(lowering, spectrum, depth)
-            room = self.tol - (1 + self.tol) * relative - error
+            room = self.tol * (1 - _OUTWARD_MARGIN) - (1 + self.tol) * relative - error
             if room < _RATE_SHARE * self.tol:
                 return None
             deeper = self.solver.depth(kappa, room)

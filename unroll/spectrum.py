@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigvalsh, matmul_toeplitz
+from scipy.linalg import eigvalsh, matmul_toeplitz, toeplitz
 
 from unroll.kernels import Kernel
 from unroll.schedules import alpha_sq, sigma_sq
@@ -26,6 +26,7 @@ __all__ = ["Spectrum", "enclose", "spatial_bounds", "temporal_bounds"]
 
 _UNIT_ROUNDOFF = np.finfo(np.float64).eps / 2
 _POWER_STEPS = 40
+_SMALL = 64  # up to this size the smallest eigenvalue is computed
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,11 @@ class Spectrum:
 
 
 def temporal_bounds(kernel: Kernel, frames: int) -> tuple[float, float]:
-    """Bounds of ``eig(Gamma_N)``: ``kernel.symbol_min`` below, Collatz-Wielandt above."""
+    """Bounds of ``eig(Gamma_N)``: ``kernel.symbol_min`` below, Collatz-Wielandt above.
+
+    Up to 64 frames the computed smallest eigenvalue, less its backward error, serves where it is
+    larger than ``kernel.symbol_min``.
+    """
     first_column = kernel.autocov(np.arange(frames))
     vector = np.ones(frames)
     upper = math.inf
@@ -67,7 +72,12 @@ def temporal_bounds(kernel: Kernel, frames: int) -> tuple[float, float]:
         )
         upper = min(upper, float(np.max((image + slack) / vector)))
         vector = image / image.max()
-    return min(kernel.symbol_min(frames), 1.0), upper
+    lower = kernel.symbol_min(frames)
+    if frames <= _SMALL:
+        # short sequences are better conditioned than the N-free bound knows
+        values = eigvalsh(toeplitz(first_column))
+        lower = max(lower, float(values[0]) - 8 * frames * _UNIT_ROUNDOFF * float(values[-1]))
+    return lower, upper
 
 
 def spatial_bounds(spatial_cov: np.ndarray) -> tuple[float, float]:
@@ -80,4 +90,7 @@ def spatial_bounds(spatial_cov: np.ndarray) -> tuple[float, float]:
 def enclose(kernel: Kernel, frames: int, spatial_cov: np.ndarray) -> Spectrum:
     """Enclose ``eig(Gamma kron Sigma)``; both factors are positive semidefinite."""
     temporal, spatial = temporal_bounds(kernel, frames), spatial_bounds(spatial_cov)
-    return Spectrum(temporal[0] * spatial[0], temporal[1] * spatial[1])
+    outward = 4 * _UNIT_ROUNDOFF  # the products round, too
+    return Spectrum(
+        temporal[0] * spatial[0] * (1 - outward), temporal[1] * spatial[1] * (1 + outward)
+    )

@@ -1,0 +1,194 @@
+"""certify(plan): a bound on the score error that holds, one term per cause.
+
+    relative error <= delta_K + (1 + delta_K) e_t / m~_t + rounding     for every t in the range,
+
+composed from the lemmas ``gradient_descent`` or ``chebyshev`` (rate), ``perturbation`` (a band of
+lags instead of all) and ``rounding``. The terms in t are bounded in ball arithmetic by
+subdivision of ``[t_min, t_max]``; nothing is sampled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flint import arb
+
+from proofs_check import lemmas
+from proofs_check.balls import maximum, precision, round_up
+from proofs_check.enclose import ball, enclose
+from proofs_check.enclosures import Enclosure, enclose_operator
+from proofs_check.symbols import K, L, m
+from unroll.plan import Plan
+from unroll.rounding import guaranteed_rounding
+
+__all__ = ["Certificate", "CertificateError", "bound_terms", "certify", "noisy"]
+
+_RATE_LEMMAS = {
+    "gradient": "gradient_descent",
+    "neumann": "gradient_descent",
+    "chebyshev": "chebyshev",
+}
+
+#: The rounding bound is a sum of positive terms evaluated in float64 with fewer than 10^5
+#: operations; this factor is above their accumulated rounding.
+_FLOAT_EVALUATION = 1 + 1e-10
+
+
+class CertificateError(ValueError):
+    """No certificate: the bound exceeds the tolerance, or the weights are not what they claim."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A bound on the relative root-mean-square score error, valid for every t in the range.
+
+    Attributes
+    ----------
+    bound
+        Sum of the terms, rounded up.
+    terms
+        Cause to its share: ``rate``, ``truncation``, ``rounding``, for audits also ``weights``.
+    tol
+        What was promised.
+    regime
+        Decay regime of the temporal kernel.
+    t_min, t_max
+        Range of the diffusion time.
+    lemmas
+        The lemmas it is composed of.
+    assumptions
+        What must hold for the bound to mean what it says.
+    """
+
+    bound: float
+    terms: dict[str, float]
+    tol: float
+    regime: str
+    t_min: float
+    t_max: float
+    lemmas: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        rows = [f"{name:<12} {value:.6e}" for name, value in self.terms.items()]
+        rows.append(f"{'bound':<12} {self.bound:.6e}   (tol {self.tol:g})")
+        return "\n".join(rows)
+
+
+def certify(plan: Plan) -> Certificate:
+    """Bound the error of every model that carries out a plan.
+
+    Parameters
+    ----------
+    plan
+        From `unroll.make_plan`, or read from a saved model.
+
+    Raises
+    ------
+    CertificateError
+        The spectrum that the plan claims cannot be confirmed, or the bound exceeds ``tol``.
+    """
+    with precision():
+        enclosure = enclose_operator(plan.gp, plan.lowering)
+        check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure)
+        terms = bound_terms(plan, enclosure, arb(plan.spectrum.lower), arb(plan.spectrum.upper))
+        return conclude(plan, terms)
+
+
+def conclude(plan: Plan, terms: dict[str, arb]) -> Certificate:
+    """Add the terms up and compare with the promise."""
+    bound = round_up(sum(terms.values(), arb(0)))
+    shares = {name: round_up(term) for name, term in terms.items()}
+    if not bound <= plan.tol:
+        worst = max(shares, key=lambda name: shares[name])
+        hint = (
+            "; its rounding was measured, not bounded: use float64 or rounding='guaranteed'"
+            if plan.rounding_model == "measured" and worst == "rounding"
+            else ""
+        )
+        raise CertificateError(
+            f"bound={bound:.3g}: exceeds tol={plan.tol:g}, most of it {worst} "
+            f"({shares[worst]:.3g}){hint}"
+        )
+    return Certificate(
+        bound=bound,
+        terms=shares,
+        tol=plan.tol,
+        regime=plan.gp.kernel.regime,
+        t_min=plan.t_min,
+        t_max=plan.t_max,
+        lemmas=(
+            "residual_polynomial",
+            _RATE_LEMMAS[plan.method_name],
+            "perturbation",
+            "rounding",
+        ),
+        assumptions=(
+            "V_t = alpha_t X + sigma_t Z with X from the Gaussian process of the plan",
+            "the error is relative and root-mean-square over V_t",
+            "floating-point sums obey |error| <= n u sum |terms| in any order (IEEE arithmetic)",
+        ),
+    )
+
+
+def check_spectrum(lower: float, upper: float, enclosure: Enclosure) -> None:
+    """Refuse a claimed spectrum that is not shown to enclose the operator's."""
+    if not (arb(lower) <= enclosure.lower and arb(upper) >= enclosure.upper):
+        raise CertificateError(
+            f"spectrum=[{lower:.6g}, {upper:.6g}]: not shown to contain the eigenvalues of the "
+            f"operator, which lie in [{float(enclosure.lower.lower()):.6g}, "
+            f"{round_up(enclosure.upper):.6g}]; plan anew"
+        )
+
+
+def noisy(t: arb, lower: arb, upper: arb) -> tuple[arb, arb]:
+    """``(m_t, L_t)``; each is ``1 + a (x - 1)`` with ``a = exp(-t)``, so ``t`` enters once."""
+    a = (-t).exp()
+    return 1 + a * (lower - 1), 1 + a * (upper - 1)
+
+
+def bound_terms(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb) -> dict[str, arb]:
+    """Rate, truncation and rounding, each an upper bound over ``[t_min, t_max]``.
+
+    ``lower`` and ``upper`` are the ends for which the step sizes were chosen.
+    """
+    rate_lemma = lemmas.get(_RATE_LEMMAS[plan.method_name]).bound.subs(K, plan.depth)
+    perturbed = lemmas.get("perturbation").bound
+    symbols = {symbol.name: symbol for symbol in perturbed.free_symbols}
+    delta, e, smallest = symbols["delta"], symbols["e"], symbols["m"]
+
+    def condition_number(t: arb) -> arb:
+        # (1 + a(U-1)) / (1 + a(l-1)) = 1 + (U - l) / (exp(t) - 1 + l): t enters once
+        return 1 + (upper - lower) / (t.expm1() + lower)
+
+    def rate(t: arb) -> arb:
+        return enclose(rate_lemma, {m: arb(1), L: condition_number(t)})
+
+    def band(t: arb) -> arb:
+        # the second part of the perturbation lemma, with e and m divided by alpha^2
+        values = {delta: rate(t), e: enclosure.band_error, smallest: t.expm1() + lower}
+        return enclose(perturbed - delta, values)
+
+    largest_rate = maximum(rate, plan.t_min, plan.t_max)
+    truncation = maximum(band, plan.t_min, plan.t_max) if enclosure.band_error > 0 else arb(0)
+    rounding = guaranteed_rounding(
+        plan.gp,
+        plan.lowering,
+        plan.method,
+        plan.spectrum,
+        plan.depth,
+        t_min=plan.t_min,
+        t_max=plan.t_max,
+        dtype=plan.dtype,
+        activation=plan.activation,
+    )
+    return {
+        "rate": largest_rate,
+        "truncation": truncation,
+        "rounding": ball(rounding) * ball(_FLOAT_EVALUATION),
+    }
