@@ -61,7 +61,9 @@ class GaussianProcess:
     def __init__(
         self, kernel: Kernel, frames: int, spatial_cov: ArrayLike, mean: ArrayLike | None = None
     ) -> None:
-        self._kernel: Kernel = instance("kernel", kernel, Kernel, "give one such as Exponential(8.0)")
+        self._kernel: Kernel = instance(
+            "kernel", kernel, Kernel, "give one such as Exponential(8.0)"
+        )
         self._frames = integer("frames", frames, 1)
         self._spatial_cov = _frozen(spd_matrix("spatial_cov", spatial_cov))
         self._has_mean = mean is not None
