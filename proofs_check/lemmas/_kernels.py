@@ -5,6 +5,7 @@ The measurements work with mpmath alone and never look at the formulas.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import mpmath
@@ -52,16 +53,25 @@ def eigenvalues(matrix: mpmath.matrix) -> list[mpmath.mpf]:
 
 
 def symbol_at_pi(parameters: Parameters) -> mpmath.mpf:
-    """f(pi) = 1 + 2 sum_{k>=1} (-1)^k gamma(k)."""
+    """f(pi) = 1 + 2 sum_{k>=1} (-1)^k gamma(k), about as precise as the working precision.
 
-    def term(k: Any) -> mpmath.mpf:
-        return (-1) ** int(k) * kernel(parameters, k)
-
+    Where gamma decays fast the sum itself; elsewhere partial sums from lag 60 on, averaged until
+    one is left.
+    """
+    total = mpmath.mpf(1)
     if parameters["regime"] == 0 and parameters["shape"] > 1:
-        total, k, size = mpmath.mpf(0), 1, mpmath.mpf(1)
-        while size > mpmath.eps * mpmath.mpf("1e-5"):
-            size = kernel(parameters, k)
-            total += term(k)
-            k += 1
-        return 1 + 2 * total
-    return 1 + 2 * mpmath.nsum(term, [1, mpmath.inf], method="alternating")
+        lag, size = 1, mpmath.mpf(1)
+        while size > mpmath.eps:
+            size = kernel(parameters, lag)
+            total += 2 * (-1) ** lag * size
+            lag += 1
+        return total
+    rounds = mpmath.mp.prec + 20
+    partial_sums = []
+    for lag in range(1, 60 + rounds):
+        total += 2 * (-1) ** lag * kernel(parameters, lag)
+        partial_sums.append(total)
+    averages = partial_sums[-rounds:]
+    while len(averages) > 1:
+        averages = [(a + b) / 2 for a, b in itertools.pairwise(averages)]
+    return averages[0]
