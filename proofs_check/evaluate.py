@@ -52,10 +52,13 @@ def evaluate(expr: Any, values: Mapping[str, Any], digits: int = DIGITS) -> mpma
         raise ArgumentError(
             "expr", expr, f"no value for {', '.join(missing)}", "add it to the values"
         )
-    number = expr.xreplace({s: exact(values[s.name]) for s in expr.free_symbols})
+    chosen = {s: exact(values[s.name]) for s in expr.free_symbols}
+    number = expr.xreplace({s: value for s, value in chosen.items() if value.is_Integer})
     if number.has(sympy.Sum, sympy.Product):
         number = number.doit()
-    number = number.evalf(digits, maxn=400)
+    # Fractions stay out of the tree: sympy would factor integers of a thousand digits in a**b.
+    fractions = {s: value for s, value in chosen.items() if not value.is_Integer}
+    number = number.evalf(digits, maxn=400, subs=fractions)
     if not number.is_Float and not number.is_Rational:
         raise ArgumentError("expr", expr, f"value {number} is not finite and real", "check ranges")
     with mpmath.workdps(digits):
