@@ -9,6 +9,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import flint
 import numpy as np
@@ -32,9 +34,10 @@ __all__ = [
 PRECISION_BITS = 640
 
 
-def precision(bits: int = PRECISION_BITS) -> object:
+def precision(bits: int = PRECISION_BITS) -> AbstractContextManager[Any]:
     """Context manager: ball arithmetic with ``bits`` bits of midpoint."""
-    return flint.ctx.workprec(bits)
+    context: AbstractContextManager[Any] = flint.ctx.workprec(bits)
+    return context
 
 
 def round_up(value: arb) -> float:

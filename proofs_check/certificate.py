@@ -167,7 +167,8 @@ def bound_terms(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb) -> dic
         return 1 + (upper - lower) / (t.expm1() + lower)
 
     def rate(t: arb) -> arb:
-        return enclose(rate_lemma, {m: arb(1), L: condition_number(t)})
+        # the rate grows with the condition number: its value at the largest one bounds the ball
+        return enclose(rate_lemma, {m: arb(1), L: arb(condition_number(t).upper())})
 
     def band(t: arb) -> arb:
         # the second part of the perturbation lemma, with e and m divided by alpha^2

@@ -94,7 +94,7 @@ def _temporal_bottom(kernel: Kernel, gamma: list[arb]) -> arb:
 
 
 def symbol_minimum(kernel: Kernel) -> arb:
-    """``f(pi) = 1 + 2 sum_{k>=1} (-1)^k gamma(k)``, which no eigenvalue of any ``Gamma_N`` is below.
+    """``f(pi) = 1 + 2 sum_{k>=1} (-1)^k gamma(k)``: no eigenvalue of any ``Gamma_N`` is below.
 
     For the circle kernel, the smallest eigenvalue of the circulant over its whole period.
     """

@@ -1,0 +1,207 @@
+"""Read a saved model for the audit: plain arrays and a description, nothing executed.
+
+The audit shares no code with the builder. It knows the file format and the architecture it
+describes; a file that it does not understand in every part is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from proofs_check.certificate import CertificateError
+from unroll.errors import ArgumentError
+from unroll.plan import Plan
+from unroll.storage import read_json
+
+__all__ = ["SavedModel", "read_saved"]
+
+FORMAT = "unrolled-transformer/1"
+TIME_FEATURES = 5  # per step: eta, eta alpha, eta alpha^2, eta sigma^2, beta
+_ITERATES = ("s", "s_even", "s_odd")
+_STATIC = ("mean", "sink", "position")
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model as it lies on disk.
+
+    Attributes
+    ----------
+    architecture
+        The description of shapes and switches.
+    plan
+        The claim: problem, method, depth, tolerance.
+    tensors
+        Name to array.
+    channels
+        Channel group to its slice of the residual stream.
+    """
+
+    architecture: dict[str, Any]
+    plan: Plan
+    tensors: dict[str, np.ndarray]
+    channels: dict[str, slice]
+
+    def iterate(self, k: int) -> str:
+        """The channel group that holds the ``k``-th iterate."""
+        if "s" in self.channels:
+            return "s"
+        return "s_odd" if k % 2 else "s_even"
+
+    def block(self, k: int) -> dict[str, np.ndarray]:
+        """Tensors of one block by their name inside it, such as ``attention.query``."""
+        prefix = f"blocks.{k}."
+        return {
+            name[len(prefix) :]: array
+            for name, array in self.tensors.items()
+            if name.startswith(prefix)
+        }
+
+    def channel_name(self, index: int) -> str:
+        """A stream index as a person reads it: ``s_even[1]``."""
+        for name, group in self.channels.items():
+            if group.start <= index < group.stop:
+                return f"{name}[{index - group.start}]"
+        return f"channel {index}"
+
+
+def read_saved(path: str | Path) -> SavedModel:
+    """Read ``model.json`` and ``model.safetensors`` and check that they fit each other.
+
+    Raises
+    ------
+    ArgumentError
+        Files are missing, truncated or foreign.
+    CertificateError
+        They describe something the audit does not understand.
+    """
+    folder = Path(path)
+    for name in ("model.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise ArgumentError(
+                "path", str(path), f"holds no {name}", "give the folder of a saved model"
+            )
+    description = read_json(folder / "model.json")
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ArgumentError(
+            "path", str(folder / "model.json"), f"is not of format {FORMAT}", "save the model anew"
+        )
+    try:
+        tensors = load_file(folder / "model.safetensors")
+    except SafetensorError as error:
+        raise ArgumentError(
+            "path",
+            str(folder / "model.safetensors"),
+            f"is truncated or not a safetensors file ({error})",
+            "save the model anew",
+        ) from error
+    plan = Plan.from_dict(description.get("plan"))
+    architecture = description.get("architecture")
+    if not isinstance(architecture, dict) or not isinstance(architecture.get("stream"), dict):
+        raise CertificateError("architecture: is missing or not an object; save the model anew")
+    channels = _channels(architecture["stream"], plan)
+    model = SavedModel(architecture, plan, tensors, channels)
+    _check_description(model)
+    _check_tensors(model)
+    return model
+
+
+def _channels(stream: dict[str, Any], plan: Plan) -> dict[str, slice]:
+    momentum = plan.method.has_momentum
+    wanted = {"s_even", "s_odd", "v"} if momentum else {"s", "v"}
+    wanted |= {"mean"} if plan.gp.has_mean else set()
+    if set(stream) - {"sink", "position"} != wanted:
+        raise CertificateError(
+            f"architecture.stream={sorted(stream)}: is not the stream of a {plan.method_name} "
+            "model; the audit does not understand it"
+        )
+    channels, start = {}, 0
+    for name, size in stream.items():
+        if not isinstance(size, int) or size < 1 or (name in wanted and size != plan.gp.channels):
+            raise CertificateError(f"architecture.stream.{name}={size!r}: is not a valid size")
+        channels[name] = slice(start, start + size)
+        start += size
+    return channels
+
+
+def _check_description(model: SavedModel) -> None:
+    plan = model.plan
+    expected = {
+        "frames": plan.gp.frames,
+        "channels": plan.gp.channels,
+        "depth": plan.depth,
+        "value_channels": plan.gp.channels,
+        "time_features": plan.method_name,
+        "time_steps": plan.depth if plan.method.has_momentum else 1,
+        "listens": 1 + TIME_FEATURES,
+        "activation": plan.activation,
+        "dtype": plan.dtype,
+        "t_min": plan.t_min,
+        "t_max": plan.t_max,
+        "scores_from": "position",
+    }
+    for name, value in expected.items():
+        if model.architecture.get(name) != value:
+            raise CertificateError(
+                f"architecture.{name}={model.architecture.get(name)!r}: the plan needs {value!r}; "
+                "the audit does not understand this model"
+            )
+    if model.architecture.get("score") not in ("softmax", "relu"):
+        raise CertificateError(
+            f"architecture.score={model.architecture.get('score')!r}: unknown to the audit"
+        )
+
+
+def _check_tensors(model: SavedModel) -> None:
+    a = model.architecture
+    width = sum(group.stop - group.start for group in model.channels.values())
+    heads, p, d, n, f = a["heads"], a["score_channels"], a["channels"], a["frames"], a["hidden"]
+    block = {
+        "attention.query": (heads, width, p),
+        "attention.query_bias": (heads, p),
+        "attention.key": (width, p),
+        "attention.key_bias": (p,),
+        "attention.value": (width, d),
+        "attention.output": (heads, d, width),
+        "feed_forward.up": (width, f),
+        "feed_forward.up_bias": (f,),
+        "feed_forward.down": (f, width),
+        "feed_forward.down_bias": (width,),
+        "modulation.listen": (a["listens"],),
+        "modulation.attention_gate": (a["listens"], width),
+        "modulation.feed_forward_scale": (a["listens"], width),
+    }
+    if a["relative_bias"]:
+        block["attention.relative_bias"] = (heads, 2 * n - 1)
+    if a["sink"]:
+        block["attention.sink_key"] = (heads, p)
+    shapes = {
+        "embed": (d, width),
+        "position": (n, width),
+        "readout": (width, d),
+        "time.spectrum": (2,),
+    } | {f"blocks.{k}.{name}": shape for k in range(a["depth"]) for name, shape in block.items()}
+    for name in sorted(shapes.keys() ^ model.tensors.keys()):
+        verb = "is missing" if name in shapes else "is unknown to the audit"
+        raise CertificateError(f"{name}: {verb}; save the model anew")
+    for name, shape in shapes.items():
+        array = model.tensors[name]
+        if array.shape != shape:
+            raise CertificateError(f"{name}: has shape {array.shape}, not {shape}")
+        wanted = (
+            "int64"
+            if name.endswith("listen")
+            else "float64"
+            if name == "time.spectrum"
+            else model.plan.dtype
+        )
+        if array.dtype != np.dtype(wanted):
+            raise CertificateError(f"{name}: has type {array.dtype}, not {wanted}")
+        if not np.isfinite(array).all():
+            raise CertificateError(f"{name}: contains NaN or infinite entries")
