@@ -27,7 +27,7 @@ REFUTATION_MARGIN = mpmath.mpf("1e-9")
 """A counterexample must violate the bound by this relative margin, far above all rounding."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # hashable: by identity
 class Lemma:
     """One claim of the theory.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from proofs_check.outcome import (
     CHECKED,
@@ -16,6 +17,10 @@ from proofs_check.outcome import (
     Outcome,
     failed,
 )
+
+if TYPE_CHECKING:
+    from proofs_check.lemma import Lemma
+    from proofs_check.report import Report
 
 _WEAKEST_FIRST = (CITED, CHECKED, PROVED_BOX, PROVED_Z3, PROVED_SYMPY)
 MIN_POINTS = 20
@@ -56,6 +61,12 @@ def cited(source: str, statement: str) -> Discharge:
 _IN_PROGRESS: list[str] = []
 
 
+@cache
+def _checked(found: Lemma) -> Report:
+    """A lemma's report, made once however many others rest on it."""
+    return found.check()
+
+
 def lemma(name: str) -> Discharge:
     """Another lemma of the registry; its proof is run, and its weakest status is inherited."""
 
@@ -67,7 +78,7 @@ def lemma(name: str) -> Discharge:
             return failed(f"circular: {' -> '.join([*_IN_PROGRESS, name])}")
         _IN_PROGRESS.append(name)
         try:
-            report = lemmas.get(name).check()
+            report = _checked(lemmas.get(name))
         finally:
             _IN_PROGRESS.remove(name)
         if not report.ok:

@@ -21,7 +21,8 @@ Proof
 -----
 With y_k = T_k(sigma) e_k the recursion becomes y_{k+1} = 2x y_k - y_{k-1} + T_{k+1}(sigma) xi_k,
 whose response to a unit impulse is U_n: superposition, by induction.  U_{n+1} = x U_n + T_{n+1}
-bounds U_n.  The sum is two telescoping sums in z and 1/z.
+bounds U_n.  These are identities of polynomials in x = (y+1/y)/2, so the two values y = -1, 1 where
+a quotient is 0/0 follow by continuity.  The sum is two telescoping sums in z and 1/z.
 
 Kind
 ----
