@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import flint
 import pytest
 import sympy
 
@@ -13,6 +14,8 @@ import proofs_check.step
 from proofs_check import lemmas, prove
 from proofs_check.discharge import cited, identity, positive, smt, z3_available
 from proofs_check.discharge import lemma as by_lemma
+from proofs_check.enclose import ball, enclose
+from proofs_check.evaluate import exact
 from proofs_check.lemma import section
 from proofs_check.outcome import CITED, FAILED, PROVED_SYMPY, Discharge
 from proofs_check.report import ProofReport
@@ -127,6 +130,25 @@ def test_prove_reports_every_lemma_and_every_variant() -> None:
     assert len(as_json["wrong_variants"]) == len(lemmas.get("neumann").wrong_variants)
     assert not replace(report, rejections=(Rejection("true", False, ""),)).ok
     assert not ProofReport(()).ok
+
+
+@pytest.mark.parametrize(
+    "name", ["gradient_descent", "neumann", "chebyshev", "perturbation", "rounding"]
+)
+def test_bound_in_ball_arithmetic_encloses_its_number(name: str) -> None:
+    lemma = lemmas.get(name)
+    assert lemma.witness is not None
+    values = lemma.derive(lemma.witness) if lemma.derive else lemma.witness
+    balls = {
+        symbol: ball(exact(values[symbol.name]))
+        for symbol in lemma.bound.free_symbols
+        if not symbol.is_integer
+    }
+    whole = {s: exact(values[s.name]) for s in lemma.bound.free_symbols if s.is_integer}
+    found = enclose(lemma.bound.subs(whole), balls)
+    number = lemma.bound_at(lemma.witness)
+    assert found.overlaps(flint.arb(str(number)) + flint.arb(0, 1e-14))
+    assert 0 <= float(found.rad()) < 1e-9
 
 
 def test_another_lemma_passes_on_its_weakest_status() -> None:

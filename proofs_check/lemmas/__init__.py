@@ -1,6 +1,17 @@
 """The lemmas, one per file; every module in this folder that defines LEMMA is found.
 
-To add a lemma, add a file.  There is no list to keep.
+To add a lemma, add a file; there is no list to keep, and the tests run over what is found.
+`gradient_descent` is the pattern:
+
+- the docstring has the sections Statement, Assumptions, Proof, Kind, Source, Example;
+- ``steps(...)`` builds the proof from the claimed formulas, whose defaults are the true ones, so
+  that a wrong variant is the same proof with a wrong formula and must get stuck;
+- ``bound`` is the expression that the proof is about, its symbols named like the parameters;
+- ``measure`` computes the bounded quantity another way, with loops, mpmath or scipy;
+- ``witness`` is where a tight bound is attained; a dropped assumption has a counterexample.
+
+Discharges are listed in `proofs_check.discharge`.  A step that no machine decided is ``cited`` or
+``checked numerically``, never ``proved``.
 """
 
 from __future__ import annotations
