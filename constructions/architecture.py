@@ -97,8 +97,8 @@ class Architecture:
         """The architecture that `to_dict` described; `ArgumentError` for anything else."""
         try:
             architecture = cls(**document)
-            sizes = dict(architecture.stream)
-        except (TypeError, ValueError) as error:
+            sizes = dict(architecture.stream.items())
+        except (AttributeError, TypeError, ValueError) as error:
             raise ArgumentError(
                 "architecture", document, f"is not one of this library ({error})", "save it anew"
             ) from error

@@ -26,8 +26,7 @@ from __future__ import annotations
 import numpy as np
 
 from constructions.architecture import Architecture
-from constructions.conditioning import feature_index
-from constructions.conditioning.exact import PER_STEP
+from constructions.conditioning import PER_STEP, feature_index
 from constructions.lowerings import builder
 from constructions.stream import ResidualStream
 from constructions.weights import (
@@ -37,9 +36,10 @@ from constructions.weights import (
     ModulationWeights,
     Weights,
 )
+from unroll.errors import ArgumentError
 from unroll.plan import Plan
 
-__all__ = ["compile_plan", "iterate_channel"]
+__all__ = ["check_fit", "compile_plan", "iterate_channel"]
 
 
 def compile_plan(plan: Plan) -> Weights:
@@ -67,6 +67,22 @@ def compile_plan(plan: Plan) -> Weights:
         spectrum=np.array([plan.spectrum.lower, plan.spectrum.upper]),
         blocks=tuple(block(k) for k in range(plan.depth)),
     )
+
+
+def check_fit(architecture: Architecture, plan: Plan) -> None:
+    """`ArgumentError` where an architecture is not the one that the plan compiles to.
+
+    ``scores_from`` may differ: both settings compute the same.
+    """
+    planned = compile_plan(plan).architecture.to_dict()
+    for name, value in architecture.to_dict().items():
+        if value != planned[name] and name != "scores_from":
+            raise ArgumentError(
+                f"architecture.{name}",
+                value,
+                f"does not fit the plan, which compiles to {planned[name]!r}",
+                "use the plan the model was built from, or build it anew",
+            )
 
 
 def iterate_channel(stream: ResidualStream, k: int) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from constructions.architecture import Architecture
-from constructions.conditioning import time_features
+from constructions.conditioning import PER_STEP, time_features
 from unroll.errors import ArgumentError
 
 __all__ = ["Attention", "Block", "FeedForward", "HookPoint", "TimeEmbedding", "Transformer"]
@@ -193,6 +193,15 @@ class Transformer(nn.Module):
                     f"{tuple(own[name].shape)} and {own[name].dtype}",
                     "use the weights that were saved with this architecture",
                 )
+        features = 1 + len(PER_STEP) * self.architecture.time_steps
+        for name, tensor in tensors.items():
+            if name.endswith(".listen") and not ((tensor >= 0) & (tensor < features)).all():
+                raise ArgumentError(
+                    "weights",
+                    name,
+                    f"names a time feature outside 0 .. {features - 1}",
+                    "use the weights that were saved with this architecture",
+                )
         with torch.no_grad():
             for name, tensor in tensors.items():
                 own[name].copy_(tensor)
@@ -244,7 +253,10 @@ class Transformer(nn.Module):
         if not torch.isfinite(v).all():
             raise ArgumentError("v", "tensor", "contains NaN or infinite entries", "clean the data")
         batch = v.reshape(-1, a.frames, a.channels)
-        times = torch.as_tensor(t, dtype=torch.float64, device=v.device)
+        try:
+            times = torch.as_tensor(t, dtype=torch.float64, device=v.device)
+        except (TypeError, ValueError, RuntimeError):
+            raise ArgumentError("t", t, "must be a number or a tensor", "give one t each") from None
         if times.ndim > 1 or (times.ndim == 1 and len(times) not in (1, len(batch))):
             raise ArgumentError(
                 "t",

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from constructions.architecture import Architecture
+from constructions.compile import check_fit
 from constructions.unrolled import UnrolledTransformer
 from unroll.errors import ArgumentError
 from unroll.plan import Plan
@@ -40,8 +41,13 @@ def save(model: UnrolledTransformer, path: str | Path) -> None:
         raise ArgumentError(
             "path", str(target), "exists and is not a saved model", "choose another folder"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ArgumentError(
+            "path", str(path), f"cannot be written ({error.strerror})", "choose another folder"
+        ) from error
     try:
         tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
         save_file(tensors, fresh / _WEIGHTS)
@@ -69,6 +75,8 @@ def load(path: str | Path) -> UnrolledTransformer:
         A file is missing, truncated, foreign, of another format version, or the tensors do not
         fit the architecture.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError("path", path, "is not a path", "give the folder of a saved model")
     folder = Path(path)
     if not folder.is_dir():
         raise ArgumentError(
@@ -103,28 +111,10 @@ def load(path: str | Path) -> UnrolledTransformer:
         ) from error
     architecture = Architecture.from_dict(description["architecture"])
     plan = Plan.from_dict(description["plan"])
-    _agree(architecture, plan)
+    check_fit(architecture, plan)
     model = UnrolledTransformer(architecture, plan)
     model.load_tensors(tensors)
     return model
-
-
-def _agree(architecture: Architecture, plan: Plan) -> None:
-    for name, mine, planned in (
-        ("frames", architecture.frames, plan.gp.frames),
-        ("channels", architecture.channels, plan.gp.channels),
-        ("depth", architecture.depth, plan.depth),
-        ("dtype", architecture.dtype, plan.dtype),
-        ("t_min", architecture.t_min, plan.t_min),
-        ("t_max", architecture.t_max, plan.t_max),
-    ):
-        if mine != planned:
-            raise ArgumentError(
-                f"architecture.{name}",
-                mine,
-                f"contradicts the plan, which says {planned}",
-                "save the model anew",
-            )
 
 
 def _replaceable(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from constructions.modules import HookPoint, Transformer
 from constructions.weights import Weights
 from unroll.errors import ArgumentError
 from unroll.plan import Plan
+from unroll.validation import integer
 
 if TYPE_CHECKING:
     from constructions.summary import Summary
@@ -95,6 +96,8 @@ class UnrolledTransformer(Transformer):
         computed; a pattern is (batch or 1, heads, frames, frames [+ 1 for the sink]).
         """
         patterns = [names] if isinstance(names, str) else list(names)
+        if not all(isinstance(pattern, str) for pattern in patterns):
+            raise ArgumentError("names", names, "must be strings", "see model.hook_names()")
         known = self.hook_names()
         wanted = [name for name in known if any(fnmatchcase(name, p) for p in patterns)]
         for pattern in patterns:
@@ -132,7 +135,7 @@ class UnrolledTransformer(Transformer):
             ("block", block, len(self.blocks)),
             ("head", head, self.architecture.heads),
         ):
-            if not 0 <= value < size:
+            if integer(name, value, 0) >= size:
                 raise ArgumentError(name, value, f"must be below {size}", "count from zero")
         v = torch.zeros(1, self.architecture.frames, self.architecture.channels)
         pattern = f"blocks.{block}.attention.pattern"

@@ -18,9 +18,17 @@ from unroll.attention import Lowering, lowering_from_dict
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import Method, get_method, iterate
+from unroll.rounding import ACTIVATION_ROUNDINGS, DTYPES, ROUNDING_MODELS
 from unroll.schedules import alpha, alpha_sq, sigma_sq
 from unroll.spectrum import Spectrum
-from unroll.validation import Array, diffusion_times, trailing_shape
+from unroll.validation import (
+    Array,
+    choice,
+    diffusion_times,
+    integer,
+    positive,
+    trailing_shape,
+)
 
 __all__ = ["ErrorBudget", "Plan"]
 
@@ -75,7 +83,7 @@ class Plan:
     activation
         Activation of the feed-forward layers.
     rounding_model
-        ``"guaranteed"`` or ``"typical"``.
+        ``"guaranteed"`` or ``"measured"``.
     budget
         How ``tol`` is spent.
     """
@@ -92,6 +100,31 @@ class Plan:
     activation: str
     rounding_model: str
     budget: ErrorBudget
+
+    def __post_init__(self) -> None:
+        get_method(self.method_name)
+        integer("depth", self.depth, 1)
+        positive("tol", self.tol)
+        positive("t_min", self.t_min)
+        positive("t_max", self.t_max)
+        if self.t_min >= self.t_max:
+            raise ArgumentError(
+                "t_min", self.t_min, f"must be below t_max={self.t_max}", "swap them"
+            )
+        choice("dtype", self.dtype, DTYPES)
+        choice("activation", self.activation, ACTIVATION_ROUNDINGS)
+        choice("rounding_model", self.rounding_model, ROUNDING_MODELS)
+        if not (
+            np.isfinite([self.spectrum.lower, self.spectrum.upper]).all()
+            and self.spectrum.lower <= self.spectrum.upper
+            and self.spectrum.noisy(self.t_min)[0] > 0
+        ):
+            raise ArgumentError(
+                "spectrum",
+                self.spectrum,
+                "must be finite, in order and positive at t_min",
+                "plan anew",
+            )
 
     @property
     def method(self) -> Method:
@@ -140,7 +173,14 @@ class Plan:
         """
         gp = self.gp
         v = trailing_shape("v", v, gp.frames, gp.channels)
-        times = self.check_times(t)[..., None, None]
+        times = self.check_times(t)
+        try:
+            np.broadcast_to(times, v.shape[:-2])
+        except ValueError:
+            raise ArgumentError(
+                "t", times, f"does not fit the batch shape {v.shape[:-2]} of v", "give one t each"
+            ) from None
+        times = times[..., None, None]
         column = (
             gp.kernel.autocov(np.arange(gp.frames))
             if exact_operator

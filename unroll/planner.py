@@ -31,7 +31,7 @@ from unroll.rounding import (
 )
 from unroll.schedules import alpha_sq
 from unroll.spectrum import Spectrum, enclose, spatial_bounds
-from unroll.validation import choice, in_range, integer, positive
+from unroll.validation import choice, in_range, integer
 
 __all__ = ["make_plan"]
 
@@ -41,6 +41,8 @@ _TRUNCATION_SHARE = 0.25
 _RATE_SHARE = 0.25
 # What is left so that a proof that rounds outward still closes.
 _OUTWARD_MARGIN = 1e-6
+_SMALLEST_TOL = 1e-300
+_SMALLEST_T, _LARGEST_T = 1e-12, 1e3
 _FREQUENCIES = (1, 2, 4, 8, 16, 32)
 
 
@@ -71,9 +73,9 @@ def make_plan(
     attention
         ``"softmax"`` (one head with an attention sink) or ``"relu"`` (lag heads).
     tol
-        Relative root-mean-square score error, ``0 < tol < 1``, uniformly over the range of t.
+        Relative root-mean-square score error, ``tol < 1``, uniformly over the range of t.
     t_min, t_max
-        Range of the diffusion time, ``0 < t_min < t_max``.
+        Range of the diffusion time, ``1e-12 <= t_min < t_max <= 1000``.
     dtype
         ``"float64"`` or ``"float32"``; ``tol`` must exceed what its rounding allows.
     activation
@@ -87,8 +89,8 @@ def make_plan(
         allows.
     rounding
         How rounding is budgeted: ``"guaranteed"`` (a bound, the default for float64) or
-        ``"measured"`` (an estimate that cannot be certified, the default for float32, whose bound
-        is far above what is seen). See `unroll.rounding`.
+        ``"measured"`` (an estimate that cannot be certified, for float32 only and its default,
+        because its bound is far above what is seen). See `unroll.rounding`.
     max_layers
         A plan with more blocks than this is refused.
 
@@ -98,6 +100,8 @@ def make_plan(
         An argument outside its range; a ``tol`` below the rounding floor of ``dtype``; a
         bandwidth that makes the operator indefinite or costs more than ``tol``; too many layers.
     """
+    if not isinstance(gp, GaussianProcess):
+        raise ArgumentError("gp", gp, "must be a GaussianProcess", "make one first")
     solver = get_method(method)
     choice("attention", attention, ("softmax", "relu"))
     choice("dtype", dtype, DTYPES)
@@ -105,9 +109,14 @@ def make_plan(
     choice("heads", heads, ("knot", "trapezoid"))
     rounding = rounding or ("guaranteed" if dtype == "float64" else "measured")
     choice("rounding", rounding, ROUNDING_MODELS)
-    in_range("tol", tol, 0.0, 1.0, low_open=True, high_open=True)
-    positive("t_min", t_min)
-    in_range("t_max", t_max, t_min, math.inf, low_open=True)
+    if rounding == "measured" and dtype == "float64":
+        raise ArgumentError(
+            "rounding", rounding, "compares with float64, so it needs float32", "use 'guaranteed'"
+        )
+    in_range("tol", tol, _SMALLEST_TOL, 1.0, high_open=True)
+    # sigma^2 is about t: below this it drowns in the rounding of the covariance itself
+    in_range("t_min", t_min, _SMALLEST_T, _LARGEST_T, high_open=True)
+    in_range("t_max", t_max, t_min, _LARGEST_T, low_open=True)
     integer("max_layers", max_layers, 1)
     if attention == "softmax" and not (bandwidth is None and frequencies is None):
         raise ArgumentError(
@@ -123,6 +132,7 @@ def make_plan(
         dtype=dtype,
         activation=activation,
         rounding=rounding,
+        max_layers=max_layers,
     )
     lowering = (
         SoftmaxSink.design(gp.kernel, gp.frames)
@@ -133,8 +143,8 @@ def make_plan(
     if solution is None:
         raise _below_floor(request, lowering)
     depth, spectrum, budget = solution
-    if depth > max_layers:
-        raise _too_deep(request, lowering, depth, max_layers)
+    if budget is None:
+        raise _too_deep(request, lowering, depth)
     return Plan(
         gp=gp,
         method_name=method,
@@ -164,6 +174,7 @@ class _Request:
     dtype: str
     activation: str
     rounding: str
+    max_layers: int
     measured: dict[Any, float] = field(default_factory=dict, compare=False)
 
     def perturbation(self, lowering: Lowering) -> tuple[float, float]:
@@ -193,8 +204,12 @@ class _Request:
             self.measured[key] = measured_rounding(*inputs, t_min=self.t_min, dtype=self.dtype)
         return self.measured[key]
 
-    def solve(self, lowering: Lowering) -> tuple[int, Spectrum, ErrorBudget] | None:
-        """Depth, spectrum and budget, or ``None`` where the tolerance leaves no room."""
+    def solve(self, lowering: Lowering) -> tuple[int, Spectrum, ErrorBudget | None] | None:
+        """Depth, spectrum and budget; ``None`` where the tolerance leaves no room.
+
+        A depth above ``max_layers`` comes without a budget: counting its roundings would take as
+        long as running it.
+        """
         radius, relative = self.perturbation(lowering)
         spectrum = self.spectrum.widened(radius)
         if not relative < self.tol:
@@ -202,16 +217,18 @@ class _Request:
         kappa = spectrum.condition_number(self.t_min)
         depth = self.solver.depth(kappa, self.tol)
         while True:
-            error = self.rounding_error(lowering, spectrum, depth)
+            error = self.rounding_error(lowering, spectrum, min(depth, self.max_layers))
             room = self.tol * (1 - _OUTWARD_MARGIN) - (1 + self.tol) * relative - error
             if room < _RATE_SHARE * self.tol:
                 return None
             deeper = self.solver.depth(kappa, room)
+            if deeper > self.max_layers:
+                return deeper, spectrum, None
             if deeper <= depth:
-                break
+                rate = self.solver.rate(kappa, depth)
+                shares = (rate, (1 + rate) * relative, error)
+                return depth, spectrum, ErrorBudget(*map(float, shares))
             depth = deeper
-        rate = self.solver.rate(kappa, depth)
-        return depth, spectrum, ErrorBudget(float(rate), float((1 + rate) * relative), float(error))
 
 
 def _relu(request: _Request, style: str, bandwidth: int | None, frequencies: int | None) -> ReluLag:
@@ -271,7 +288,7 @@ def _below_floor(request: _Request, lowering: Lowering) -> ArgumentError:
     advice = [f"tol >= {floor:.2g}"] if floor < 1 else []
     if request.dtype == "float32":
         advice.append("dtype='float64'")
-    if request.rounding == "guaranteed":
+    if request.rounding == "guaranteed" and request.dtype == "float32":
         measured = _floor(replace(request, rounding="measured"), lowering)
         advice.append(f"rounding='measured' (an estimate, not a bound: floor {measured:.2g})")
     advice.append(f"t_min above {request.t_min:g}")
@@ -290,18 +307,19 @@ def _floor(request: _Request, lowering: Lowering) -> float:
     low, high = math.log(request.tol), 0.0
     while high - low > 0.02:
         middle = (low + high) / 2
-        feasible = replace(request, tol=math.exp(middle)).solve(lowering) is not None
+        solution = replace(request, tol=math.exp(middle)).solve(lowering)
+        feasible = solution is not None and solution[2] is not None
         low, high = (low, middle) if feasible else (middle, high)
     return math.exp(high)
 
 
-def _too_deep(request: _Request, lowering: Lowering, depth: int, limit: int) -> ArgumentError:
+def _too_deep(request: _Request, lowering: Lowering, depth: int) -> ArgumentError:
     """Say how many layers it would take, and which method takes fewer."""
     kappa = request.spectrum.condition_number(request.t_min)
     alternatives = {
         name: solution[0]
         for name, solver in METHODS.items()
-        if (solution := replace(request, solver=solver).solve(lowering)) and solution[0] < depth
+        if (solution := replace(request, solver=solver).solve(lowering)) and solution[2]
     }
     best = min(alternatives, key=lambda name: alternatives[name], default=None)
     remedy = f"use method={best!r} ({alternatives[best]} layers) or " if best else ""
@@ -309,6 +327,6 @@ def _too_deep(request: _Request, lowering: Lowering, depth: int, limit: int) -> 
         "method",
         request.solver.name,
         f"needs {depth} layers for tol={request.tol:g} at condition number {kappa:.4g}, more than "
-        f"max_layers={limit}",
-        f"{remedy}raise max_layers",
+        f"max_layers={request.max_layers}",
+        f"{remedy}raise t_min, tol or max_layers",
     )

@@ -45,6 +45,6 @@ def write_attention(
         key_bias=np.zeros(1),
         value=stream.read(source) @ gp.spatial_cov,
         output=stream.write(target, lowering.normalizer * np.eye(gp.channels))[None],
-        relative_bias=gp.kernel.log_autocov(lags)[None],
+        relative_bias=lowering.frame_logits(gp.kernel, gp.frames)[lags][None],
         sink_key=np.ones((1, 1)),
     )

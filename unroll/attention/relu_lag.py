@@ -25,6 +25,7 @@ import numpy as np
 
 from unroll.attention.base import Lowering
 from unroll.kernels import Kernel
+from unroll.validation import choice, integer
 
 __all__ = ["ReluLag"]
 
@@ -50,6 +51,12 @@ class ReluLag(Lowering):
     style: str = "knot"
     frequencies: int = 1
     name: ClassVar[str] = "relu"
+
+    def __post_init__(self) -> None:
+        integer("bandwidth", self.bandwidth, 0)
+        integer("period", self.period, 2 * (self.bandwidth + 1))
+        choice("style", self.style, ("knot", "trapezoid"))
+        integer("frequencies", self.frequencies, 1)
 
     @property
     def heads(self) -> int:

@@ -19,8 +19,12 @@ from scipy.special import softmax
 from unroll.attention.base import Lowering, toeplitz_norm_bound
 from unroll.errors import ArgumentError
 from unroll.kernels import Kernel
+from unroll.validation import positive
 
 __all__ = ["SoftmaxSink", "row_sums"]
+
+# A finite logit, in float32 too, that softmax turns into an exact zero.
+_ZERO_LOGIT = -1e30
 
 
 def row_sums(kernel: Kernel, frames: int) -> np.ndarray:
@@ -42,6 +46,9 @@ class SoftmaxSink(Lowering):
     normalizer: float
     name: ClassVar[str] = "softmax"
 
+    def __post_init__(self) -> None:
+        positive("normalizer", self.normalizer)
+
     @classmethod
     def design(cls, kernel: Kernel, frames: int) -> SoftmaxSink:
         """The smallest power of two that is safely above every row sum."""
@@ -58,6 +65,10 @@ class SoftmaxSink(Lowering):
         """``gamma`` itself."""
         return kernel.autocov(np.arange(frames))
 
+    def frame_logits(self, kernel: Kernel, frames: int) -> np.ndarray:
+        """``log gamma`` at lags ``0 .. frames-1``, cut at -1e30, whose exp is zero anyway."""
+        return np.asarray(np.maximum(kernel.log_autocov(np.arange(frames)), _ZERO_LOGIT))
+
     def sink_logits(self, kernel: Kernel, frames: int) -> np.ndarray:
         """``log(Z - D_i)``, array (frames,); `ArgumentError` unless ``Z`` exceeds every ``D_i``."""
         room = self.normalizer - row_sums(kernel, frames)
@@ -72,7 +83,7 @@ class SoftmaxSink(Lowering):
 
     def carried(self, kernel: Kernel, frames: int, dtype: str) -> np.ndarray:
         """Softmax of the rounded logits, times ``Z``."""
-        logits = toeplitz(kernel.log_autocov(np.arange(frames))).astype(dtype)
+        logits = toeplitz(self.frame_logits(kernel, frames)).astype(dtype)
         sink = self.sink_logits(kernel, frames).astype(dtype)[:, None]
         pattern = softmax(np.concatenate([logits, sink], axis=1), axis=1)
         return np.asarray(pattern[:, :frames] * np.dtype(dtype).type(self.normalizer))
@@ -80,18 +91,19 @@ class SoftmaxSink(Lowering):
     def rounding(self, kernel: Kernel, frames: int, channels: int) -> float:
         """Logits are stored with an error in proportion to their size; sums add theirs."""
         gamma = kernel.autocov(np.arange(frames))
-        log_gamma = np.abs(kernel.log_autocov(np.arange(frames)))
+        # where gamma underflows to zero, so do its roundings
+        log_gamma = np.where(gamma > 0, np.abs(kernel.log_autocov(np.arange(frames))), 0.0)
         sink = self.sink_logits(kernel, frames)
         top = max(0.0, float(sink.max()))  # what softmax subtracts from every logit
         # a logit l is stored with error |l| u, the subtraction adds (|l| + top) u, exp 2 u
-        mean_logit = toeplitz_norm_bound(gamma * np.where(gamma > 0, log_gamma, 0.0))
+        mean_logit = toeplitz_norm_bound(gamma * log_gamma)
         mean_logit = mean_logit / self.normalizer + float(
             np.max(np.exp(sink) / self.normalizer * np.abs(sink))
         )
         denominator = 2 * mean_logit + top + 4 + frames + 1
         application = frames + 1 + channels + 4
         entry = 2 * log_gamma + top + 4 + denominator + application
-        return toeplitz_norm_bound(np.where(gamma > 0, gamma * entry, 0.0))
+        return toeplitz_norm_bound(gamma * entry)
 
     def to_dict(self) -> dict[str, Any]:
         """Name and normaliser."""

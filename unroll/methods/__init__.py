@@ -1,9 +1,9 @@
 """The iterations that are unrolled: coefficients, rates and the loop itself."""
 
-from unroll.errors import ArgumentError
 from unroll.methods.base import Method, iterate
 from unroll.methods.chebyshev import Chebyshev, leja_step_sizes
 from unroll.methods.gradient import GradientDescent, NeumannSeries
+from unroll.validation import choice
 
 __all__ = [
     "METHODS",
@@ -23,8 +23,4 @@ METHODS: dict[str, Method] = {
 
 def get_method(name: str) -> Method:
     """The method of that name, or an `ArgumentError` that lists the names."""
-    if name not in METHODS:
-        raise ArgumentError(
-            "method", name, "is not a method of this library", f"use one of {', '.join(METHODS)}"
-        )
-    return METHODS[name]
+    return METHODS[choice("method", name, METHODS)]
