@@ -73,6 +73,6 @@ def primitive(
     variable, start, stop = limits
     ends = antiderivative.subs(variable, stop) - antiderivative.subs(variable, start)
     return all_of(
-        identity(sympy.diff(antiderivative, variable) / function, 1),
+        identity(sympy.diff(antiderivative, variable) / function, 1, automatic=True),
         identity(ends, value, automatic=True),
     )
