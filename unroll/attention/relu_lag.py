@@ -125,7 +125,8 @@ class ReluLag(Lowering):
         score_error = 2 * (2 * self.frequencies + 1 + 4)
         active = score >= -score_error * np.finfo(np.float32).eps
         cancellation = np.abs(weight) * np.maximum(score, 0.0)
-        application = frames + self.heads * channels + 4
+        # each output channel adds one nonzero product per head; the value map adds its own terms
+        application = frames + self.heads + channels + 4
         error = score_error * (active * np.abs(weight)).sum(1) + application * cancellation.sum(1)
         return float(error[0] + 2 * error[1:].sum())
 
