@@ -1,0 +1,110 @@
+"""What plans and models are measured against: formulas, loops and dense matrices, no product code.
+
+The exact relative root-mean-square error of an affine score ``s_hat`` needs no random draws. With
+``V = alpha M + A^{1/2} z``, ``z`` standard normal, ``s_hat(V) - s(V) = E z + c`` is affine in ``z``
+and ``E ||E z + c||^2 = ||E||_F^2 + ||c||^2``, against ``E ||s||^2 = ||A^{-1/2}||_F^2``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import scipy.linalg
+
+from unroll import CircleExponential, Exponential, GaussianProcess, Kernel, Logarithmic, Polynomial
+
+Score = Callable[[np.ndarray, float], np.ndarray]
+
+
+def autocov(kernel: Kernel, lag: int) -> float:
+    """gamma(lag) from the formulas of the regimes."""
+    if isinstance(kernel, CircleExponential):
+        radius = kernel.radius or kernel.period / (2 * math.pi)
+        chord = 2 * radius * abs(math.sin(math.pi * lag / kernel.period))
+        return math.exp(-((chord / kernel.length_scale) ** kernel.exponent))
+    relative = lag / kernel.length_scale
+    if isinstance(kernel, Exponential):
+        return math.exp(-(relative**kernel.exponent))
+    if isinstance(kernel, Polynomial):
+        return (1 + relative) ** -kernel.power
+    assert isinstance(kernel, Logarithmic)
+    return (1 + math.log1p(relative)) ** -kernel.power
+
+
+def temporal_cov(kernel: Kernel, frames: int) -> np.ndarray:
+    """Gamma, entry by entry."""
+    return np.array([[autocov(kernel, abs(i - j)) for j in range(frames)] for i in range(frames)])
+
+
+def noisy_cov(gp: GaussianProcess, t: float) -> np.ndarray:
+    """A_t, dense, shape (N d, N d)."""
+    clean = np.kron(temporal_cov(gp.kernel, gp.frames), gp.spatial_cov)
+    return math.exp(-t) * clean - math.expm1(-t) * np.eye(len(clean))
+
+
+class ExactError:
+    """The exact relative rms error of affine scores for one problem at one diffusion time.
+
+    `inputs` are ``alpha M`` and ``alpha M + A^{1/2} e_i``, array (1 + N d, N, d).
+    """
+
+    def __init__(self, gp: GaussianProcess, t: float) -> None:
+        values, vectors = scipy.linalg.eigh(noisy_cov(gp, t))
+        self.t, self.size = t, gp.frames * gp.channels
+        self.eigenvalues = values
+        root = (vectors * np.sqrt(values)) @ vectors.T
+        offset = math.exp(-t / 2) * gp.mean
+        shape = (self.size, gp.frames, gp.channels)
+        self.inputs = np.concatenate([offset[None], offset + root.reshape(shape)])
+        self.scores = -((vectors / np.sqrt(values)) @ vectors.T)
+        self.norm = math.sqrt(float(np.sum(1 / values)))
+
+    def __call__(self, outputs: np.ndarray) -> float:
+        """The error of a score whose values at `inputs` are `outputs`."""
+        flat = np.asarray(outputs, dtype=np.float64).reshape(1 + self.size, self.size)
+        constant = flat[0]
+        return float(self._norm(flat[1:] - constant - self.scores, constant))
+
+    def distance(self, one: np.ndarray, other: np.ndarray) -> float:
+        """rms distance of two affine scores, relative to the rms of the exact one."""
+        flat = (np.asarray(one, np.float64) - np.asarray(other, np.float64)).reshape(
+            1 + self.size, self.size
+        )
+        return float(self._norm(flat[1:] - flat[0], flat[0]))
+
+    def _norm(self, linear: np.ndarray, constant: np.ndarray) -> float:
+        return math.sqrt(float(np.sum(linear**2) + np.sum(constant**2))) / self.norm
+
+
+def residual_gradient(x: np.ndarray, lower: float, upper: float, depth: int) -> np.ndarray:
+    """r_K(x) of gradient descent: a product of K equal factors."""
+    value = np.ones_like(x)
+    for _ in range(depth):
+        value = value * (1 - 2 * x / (lower + upper))
+    return value
+
+
+def chebyshev_polynomial(degree: int, x: np.ndarray) -> np.ndarray:
+    """T_n(x) for real x: cos(n arccos x) inside [-1, 1], cosh outside."""
+    x = np.asarray(x, dtype=np.float64)
+    inside = np.cos(degree * np.arccos(np.clip(x, -1, 1)))
+    outside = np.cosh(degree * np.arccosh(np.maximum(np.abs(x), 1)))
+    return np.where(np.abs(x) <= 1, inside, np.sign(x) ** degree * outside)
+
+
+def residual_chebyshev(x: np.ndarray, lower: float, upper: float, depth: int) -> np.ndarray:
+    """r_K(x) = T_K((theta - x) / delta) / T_K(theta / delta)."""
+    theta, delta = (upper + lower) / 2, (upper - lower) / 2
+    argument = np.clip((theta - x) / delta, -theta / delta, theta / delta)
+    return chebyshev_polynomial(depth, argument) / chebyshev_polynomial(
+        depth, np.array(theta / delta)
+    )
+
+
+RESIDUALS = {
+    "gradient": residual_gradient,
+    "neumann": residual_gradient,
+    "chebyshev": residual_chebyshev,
+}
