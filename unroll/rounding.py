@@ -7,7 +7,7 @@ operation, with ``gamma_n = n u / (1 - n u)`` for a sum of ``n`` terms in any or
 *Accuracy and Stability of Numerical Algorithms*, 2nd ed., Lemma 3.1) and with these facts about
 the iterates, where ``L = max eig(A_t)`` and ``eta L <= step_bound``:
 
-* ``||s_k|| <= (1 + delta_k) S``;
+* ``||s_k|| <= (1 + delta_k) (1 + e_t / m~_t) S``, where ``e_t`` is what the heads are off by;
 * ``eta ||b|| <= eta L S <= step_bound S`` for ``b = V - alpha M``;
 * ``eta alpha ||M|| <= step_bound mu S`` with ``mu = alpha ||M|| / (L S)``, where the root mean
   square ``S^2 = tr(A^{-1}) >= (N d)^2 / tr(A)``.
@@ -106,6 +106,8 @@ def guaranteed_rounding(
     constant = (per_value + 2) * inputs_size
 
     sizes = 1 + np.array([method.rate(kappa, max(k - 1, 0)) for k in range(depth)])
+    off = float(alpha_sq(t_min)) * lowering.operator_error(gp.kernel, gp.frames)
+    sizes *= 1 + off * float(np.linalg.norm(gp.spatial_cov)) / spectrum.noisy(t_min)[0]
     local = u * (per_iterate * sizes + constant)
     total = float(method.error_weights(kappa, depth) @ local)
     # the iterates are themselves perturbed by at most the total error
