@@ -11,36 +11,22 @@ and the condition number fall as ``t`` grows.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-from scipy.linalg import eigvalsh, toeplitz
-
-from unroll.attention import Lowering, ReluLag, SoftmaxSink
+from unroll.attention import ReluLag, SoftmaxSink
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
-from unroll.methods import METHODS, Method, get_method
-from unroll.plan import ErrorBudget, Plan
-from unroll.rounding import (
-    ACTIVATION_ROUNDINGS,
-    DTYPES,
-    ROUNDING_MODELS,
-    guaranteed_rounding,
-    measured_rounding,
-)
-from unroll.schedules import alpha_sq
-from unroll.spectrum import Spectrum, enclose, spatial_bounds
+from unroll.methods import get_method
+from unroll.plan import Plan
+from unroll.refusals import below_floor, check_band, too_deep
+from unroll.request import Request
+from unroll.rounding import ACTIVATION_ROUNDINGS, DTYPES, ROUNDING_MODELS
+from unroll.spectrum import enclose
 from unroll.validation import choice, in_range, integer
 
 __all__ = ["make_plan"]
 
-# Shares of tol: what banding may cost, and what must be left for the rate. Splitting a tolerance
-# costs depth only through its logarithm.
-_TRUNCATION_SHARE = 0.25
-_RATE_SHARE = 0.25
-# What is left so that a proof that rounds outward still closes.
-_OUTWARD_MARGIN = 1e-6
+_TRUNCATION_SHARE = 0.25  # of tol, for a band that is chosen and not given
 _SMALLEST_TOL = 1e-300
 _SMALLEST_T, _LARGEST_T = 1e-12, 1e3
 _FREQUENCIES = (1, 2, 4, 8, 16, 32)
@@ -122,7 +108,7 @@ def make_plan(
         raise ArgumentError(
             "attention", attention, "takes no bandwidth or frequencies", "use attention='relu'"
         )
-    request = _Request(
+    request = Request(
         gp=gp,
         solver=solver,
         spectrum=enclose(gp.kernel, gp.frames, gp.spatial_cov),
@@ -141,10 +127,10 @@ def make_plan(
     )
     solution = request.solve(lowering)
     if solution is None:
-        raise _below_floor(request, lowering)
+        raise below_floor(request, lowering)
     depth, spectrum, budget = solution
     if budget is None:
-        raise _too_deep(request, lowering, depth)
+        raise too_deep(request, lowering, depth)
     return Plan(
         gp=gp,
         method_name=method,
@@ -161,77 +147,7 @@ def make_plan(
     )
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What was asked for, with the enclosure of the true spectrum."""
-
-    gp: GaussianProcess
-    solver: Method
-    spectrum: Spectrum
-    tol: float
-    t_min: float
-    t_max: float
-    dtype: str
-    activation: str
-    rounding: str
-    max_layers: int
-    measured: dict[Any, float] = field(default_factory=dict, compare=False)
-
-    def perturbation(self, lowering: Lowering) -> tuple[float, float]:
-        """``(e, e_t / m~_t)`` at ``t_min``: the operator's error before the diffusion scales it,
-        and relative to the smallest eigenvalue that is left (``inf`` where none is left).
-        """
-        norm = spatial_bounds(self.gp.spatial_cov)[1]
-        radius = lowering.operator_error(self.gp.kernel, self.gp.frames) * norm
-        radius *= 1 + _OUTWARD_MARGIN
-        smallest = self.spectrum.widened(radius).noisy(self.t_min)[0]
-        scaled = float(alpha_sq(self.t_min)) * radius
-        return radius, scaled / smallest if smallest > 0 else math.inf
-
-    def rounding_error(self, lowering: Lowering, spectrum: Spectrum, depth: int) -> float:
-        inputs = (self.gp, lowering, self.solver, spectrum, depth)
-        if self.rounding == "guaranteed":
-            return guaranteed_rounding(
-                *inputs,
-                t_min=self.t_min,
-                t_max=self.t_max,
-                dtype=self.dtype,
-                activation=self.activation,
-            )
-        # rounding errors settle once the iteration has converged: one depth is enough
-        key = (lowering, self.solver.name)
-        if key not in self.measured:
-            self.measured[key] = measured_rounding(*inputs, t_min=self.t_min, dtype=self.dtype)
-        return self.measured[key]
-
-    def solve(self, lowering: Lowering) -> tuple[int, Spectrum, ErrorBudget | None] | None:
-        """Depth, spectrum and budget; ``None`` where the tolerance leaves no room.
-
-        A depth above ``max_layers`` comes without a budget: counting its roundings would take as
-        long as running it.
-        """
-        radius, relative = self.perturbation(lowering)
-        spectrum = self.spectrum.widened(radius)
-        if not relative < self.tol:
-            return None
-        kappa = spectrum.condition_number(self.t_min)
-        depth = self.solver.depth(kappa, self.tol)
-        while True:
-            error = self.rounding_error(lowering, spectrum, min(depth, self.max_layers))
-            room = self.tol * (1 - _OUTWARD_MARGIN) - (1 + self.tol) * relative - error
-            if room < _RATE_SHARE * self.tol:
-                return None
-            deeper = self.solver.depth(kappa, room)
-            if deeper > self.max_layers:
-                return deeper, spectrum, None
-            if deeper <= depth:
-                rate = self.solver.rate(kappa, depth)
-                shares = (rate, (1 + rate) * relative, error)
-                return depth, spectrum, ErrorBudget(*map(float, shares))
-            depth = deeper
-
-
-def _relu(request: _Request, style: str, bandwidth: int | None, frequencies: int | None) -> ReluLag:
+def _relu(request: Request, style: str, bandwidth: int | None, frequencies: int | None) -> ReluLag:
     """The narrowest band within its share of the tolerance, then the fewest frequencies."""
     frames = request.gp.frames
     lowering = ReluLag(bandwidth=frames - 1, period=2 * frames, style=style)
@@ -246,7 +162,7 @@ def _relu(request: _Request, style: str, bandwidth: int | None, frequencies: int
     else:
         integer("bandwidth", bandwidth, 0)
         lowering = replace(lowering, bandwidth=min(bandwidth, frames - 1))
-        _check_band(request, lowering)
+        check_band(request, lowering)
     if frequencies is not None:
         return replace(lowering, frequencies=integer("frequencies", frequencies, 1))
     candidates = [replace(lowering, frequencies=f) for f in _FREQUENCIES]
@@ -254,79 +170,4 @@ def _relu(request: _Request, style: str, bandwidth: int | None, frequencies: int
     # where none fits, the one with the smallest rounding error states the floor
     return next(fitting, None) or min(
         candidates, key=lambda c: c.rounding(request.gp.kernel, frames, request.gp.channels)
-    )
-
-
-def _check_band(request: _Request, lowering: ReluLag) -> None:
-    """Refuse a band that costs the operator its definiteness, or the model its tolerance."""
-    gp, relative = request.gp, request.perturbation(lowering)[1]
-    if relative * (1 + request.tol) < (1 - _RATE_SHARE) * request.tol:
-        return
-    wider = f"use a bandwidth above {lowering.bandwidth}, or none to have it chosen"
-    if math.isfinite(relative):
-        cost = f"costs a relative score error of {relative:.3g}, more than tol={request.tol:g}"
-        raise ArgumentError("bandwidth", lowering.bandwidth, cost, wider)
-    column = lowering.autocov(gp.kernel, gp.frames)
-    temporal = float(eigvalsh(toeplitz(column), subset_by_index=[0, 0])[0])
-    spatial = spatial_bounds(gp.spatial_cov)
-    bottom = temporal * (spatial[1] if temporal < 0 else spatial[0])
-    smallest = Spectrum(bottom, request.spectrum.upper).noisy(request.t_min)[0]
-    verdict = "is indefinite" if smallest <= 0 else "cannot be shown to be positive definite"
-    raise ArgumentError(
-        "bandwidth",
-        lowering.bandwidth,
-        f"the banded operator {verdict} (smallest eigenvalue {smallest:.3g} at t={request.t_min:g})"
-        " and the iteration may diverge",
-        wider,
-    )
-
-
-def _below_floor(request: _Request, lowering: Lowering) -> ArgumentError:
-    """Say how small a tolerance the arithmetic allows."""
-    floor = _floor(request, lowering)
-    kappa = request.spectrum.condition_number(request.t_min)
-    advice = [f"tol >= {floor:.2g}"] if floor < 1 else []
-    if request.dtype == "float32":
-        advice.append("dtype='float64'")
-    if request.rounding == "guaranteed" and request.dtype == "float32":
-        measured = _floor(replace(request, rounding="measured"), lowering)
-        advice.append(f"rounding='measured' (an estimate, not a bound: floor {measured:.2g})")
-    advice.append(f"t_min above {request.t_min:g}")
-    return ArgumentError(
-        "tol",
-        request.tol,
-        f"is below the {request.dtype} floor of {floor:.2g} ({request.rounding} rounding): "
-        f"errors grow with the condition number {kappa:.4g} (method {request.solver.name!r}, "
-        f"attention {lowering.name!r})",
-        "use " + ", or ".join(advice),
-    )
-
-
-def _floor(request: _Request, lowering: Lowering) -> float:
-    """The smallest feasible tolerance to 2 %, or 1 where there is none."""
-    low, high = math.log(request.tol), 0.0
-    while high - low > 0.02:
-        middle = (low + high) / 2
-        solution = replace(request, tol=math.exp(middle)).solve(lowering)
-        feasible = solution is not None and solution[2] is not None
-        low, high = (low, middle) if feasible else (middle, high)
-    return math.exp(high)
-
-
-def _too_deep(request: _Request, lowering: Lowering, depth: int) -> ArgumentError:
-    """Say how many layers it would take, and which method takes fewer."""
-    kappa = request.spectrum.condition_number(request.t_min)
-    alternatives = {
-        name: solution[0]
-        for name, solver in METHODS.items()
-        if (solution := replace(request, solver=solver).solve(lowering)) and solution[2]
-    }
-    best = min(alternatives, key=lambda name: alternatives[name], default=None)
-    remedy = f"use method={best!r} ({alternatives[best]} layers) or " if best else ""
-    return ArgumentError(
-        "method",
-        request.solver.name,
-        f"needs {depth} layers for tol={request.tol:g} at condition number {kappa:.4g}, more than "
-        f"max_layers={request.max_layers}",
-        f"{remedy}raise t_min, tol or max_layers",
     )

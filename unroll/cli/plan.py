@@ -13,9 +13,9 @@ from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import METHODS
 from unroll.planner import make_plan
+from unroll.refusals import DepthError
 
-_DEEPEST = 10**9
-#: Deeper plans are not compiled just to count their weights.
+#: Deeper plans are not planned in full just to count their weights: their depth is enough.
 _COUNTED = 20_000
 
 
@@ -82,17 +82,16 @@ def _row(
     request = {"method": method, "attention": attention, **limits}
     try:
         plan = make_plan(gp, **request, max_layers=max_layers)
+    except DepthError as error:  # too deep to build, not to describe
+        row |= {"layers": error.depth, "reason": str(error)}
+        if error.depth > _COUNTED:
+            return row
+        plan = make_plan(gp, **request, max_layers=2 * _COUNTED)
     except ArgumentError as error:
-        if error.argument == "method":  # too deep to build, not to describe
-            plan = make_plan(gp, **request, max_layers=_DEEPEST)
-            row["reason"] = str(error)
-        elif error.argument == "tol" and 0 < limits["tol"] < 1:
-            return row | {"reason": str(error)}
-        else:  # nothing to do with this combination
-            raise
+        if error.argument != "tol" or not 0 < limits["tol"] < 1:
+            raise  # nothing to do with this combination
+        return row | {"reason": str(error)}
     row |= {"layers": plan.depth, "heads": plan.heads, "bound": plan.budget.total}
-    if plan.depth > _COUNTED:
-        return row
     from constructions import compile_plan, summarize  # imports torch: only with a plan at hand
 
     cost = summarize(compile_plan(plan), plan)
