@@ -1,9 +1,10 @@
 """Prove that the spectrum a plan claims really encloses ``eig(Gamma~ kron Sigma)``.
 
 Lower end of ``Gamma``: the minimum of its symbol, ``f(pi)`` (lemma ``symbol_minimum``), summed in
-ball arithmetic; or, for short sequences, a positive definite ``Gamma - x I``. Upper end: a
-Collatz-Wielandt quotient. ``Sigma``: positive definiteness of ``Sigma - x I`` and ``y I - Sigma``.
-A band moves every eigenvalue by at most the norm of what it drops (Weyl).
+ball arithmetic, and never below zero (lemma ``positive_definite``); or, for short sequences, a
+positive definite ``Gamma - x I``. Upper end: a Collatz-Wielandt quotient. ``Sigma``: positive
+definiteness of ``Sigma - x I`` and ``y I - Sigma``. A band moves every eigenvalue by at most the
+norm of what it drops (Weyl).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import numpy as np
 from flint import arb, arb_mat
 from scipy.linalg import eigvalsh, matmul_toeplitz
 
+from proofs_check import lemmas
 from proofs_check.balls import (
     autocov_balls,
     ball_matrix,
     is_positive_definite,
     toeplitz_apply,
 )
+from proofs_check.enclose import ball, enclose
+from proofs_check.symbols import ell
 from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import CircleExponential, Exponential, Kernel
@@ -29,6 +33,8 @@ __all__ = ["Enclosure", "enclose_operator", "symbol_minimum", "temporal_top"]
 
 SMALL = 64  # up to this size positive definiteness is decided by elimination
 _MOMENT_TERMS = 48
+_MOST_TERMS = 2048  # of a plain alternating sum
+_EULER_START, _EULER_STEPS = 256, 64
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ def temporal_top(gamma: list[arb]) -> arb:
 def _temporal_bottom(kernel: Kernel, gamma: list[arb]) -> arb:
     """The better of the symbol's minimum and, for short sequences, elimination."""
     bottom = symbol_minimum(kernel)
+    if not bottom > 0:
+        bottom = arb(0)  # every kernel of the library is positive definite
     n = len(gamma)
     if n > SMALL:
         return bottom
@@ -100,11 +108,13 @@ def symbol_minimum(kernel: Kernel) -> arb:
     """
     if isinstance(kernel, CircleExponential):
         return _circulant_bottom(kernel)
-    if isinstance(kernel, Exponential) and kernel.exponent == 2:
+    if not isinstance(kernel, Exponential) or kernel.exponent <= 1:
+        return _moments(kernel)
+    if kernel.exponent == 2 and kernel.length_scale >= 1:
         return _theta(kernel)
-    if isinstance(kernel, Exponential) and kernel.exponent > 1:
-        return _alternating(kernel)
-    return _moments(kernel)
+    # past this lag gamma is below 2^-140
+    last = math.ceil(kernel.length_scale * 98 ** (1 / kernel.exponent)) + 1
+    return _alternating(kernel, last) if last <= _MOST_TERMS else _euler(kernel)
 
 
 def _moments(kernel: Kernel) -> arb:
@@ -129,22 +139,42 @@ def _moments(kernel: Kernel) -> arb:
 
 
 def _theta(kernel: Exponential) -> arb:
-    """Poisson summation: ``f(pi) = sqrt(pi) l sum_j exp(-(2j+1)^2 pi^2 l^2 / 4)`` over all
-    integers ``j``, of which the two largest terms are a lower bound.
+    """Poisson summation (lemma ``gaussian_symbol``): a sum of positive terms, so that the first
+    few are a lower bound.
     """
-    ell = arb(kernel.length_scale)
-    return 2 * arb.pi().sqrt() * ell * (-((arb.pi() * ell) ** 2) / 4).exp()
+    return enclose(lemmas.get("gaussian_symbol").bound, {ell: arb(kernel.length_scale)})
 
 
-def _alternating(kernel: Exponential) -> arb:
+def _alternating(kernel: Exponential, last: int) -> arb:
     """gamma decreasing: consecutive partial sums enclose the value."""
-    # past this lag gamma is below 2^-140
-    last = math.ceil(kernel.length_scale * 98 ** (1 / kernel.exponent)) + 1
     gamma = autocov_balls(kernel, last + 1)
     partial = arb(1)
     for k in range(1, last):
         partial += 2 * (-1) ** k * gamma[k]
     return partial.union(partial + 2 * (-1) ** last * gamma[last])
+
+
+def _euler(kernel: Exponential) -> arb:
+    """Euler's transform behind a direct sum (lemmas ``euler_transform``,
+    ``exponential_differences``), for kernels too long for `_alternating`.
+    """
+    start, steps = _EULER_START, _EULER_STEPS
+    gamma = autocov_balls(kernel, start + steps)
+    differences = lemmas.get("exponential_differences").bound
+    symbols = {symbol.name: symbol for symbol in differences.free_symbols}
+    exponent = ball(kernel.exponent)
+    values = {
+        symbols["ell"]: ball(kernel.length_scale),
+        symbols["nu"]: exponent,
+        symbols["c"]: (arb.pi() / (2 * exponent)).sin(),
+    }
+    order = {symbols["m"]: steps, symbols["K"]: start}
+    remainder = enclose(differences.subs(order), values) / 2**steps
+    total = arb(0)
+    for k in range(start + steps):
+        later = sum(math.comb(steps, j) for j in range(max(0, k - start + 1), steps + 1))
+        total += (-1) ** k * arb(later) / 2**steps * gamma[k]  # for k < start the weight is one
+    return 2 * (total + remainder * arb(0, 1)) - 1
 
 
 def _circulant_bottom(kernel: CircleExponential) -> arb:
