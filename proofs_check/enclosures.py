@@ -142,7 +142,8 @@ def _theta(kernel: Exponential) -> arb:
     """Poisson summation (lemma ``gaussian_symbol``): a sum of positive terms, so that the first
     few are a lower bound.
     """
-    return enclose(lemmas.get("gaussian_symbol").bound, {ell: arb(kernel.length_scale)})
+    partial: arb = enclose(lemmas.get("gaussian_symbol").bound, {ell: arb(kernel.length_scale)})
+    return partial
 
 
 def _alternating(kernel: Exponential, last: int) -> arb:
