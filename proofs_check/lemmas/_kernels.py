@@ -75,3 +75,11 @@ def symbol_at_pi(parameters: Parameters) -> mpmath.mpf:
     while len(averages) > 1:
         averages = [(a + b) / 2 for a, b in itertools.pairwise(averages)]
     return averages[0]
+
+
+def grid(parameters: Parameters) -> Parameters:
+    """Floats rounded to multiples of 1/16, whose exact powers sympy can evaluate quickly."""
+    return {
+        name: (round(value * 16) or 1) / 16 if isinstance(value, float) else value
+        for name, value in parameters.items()
+    }
