@@ -112,8 +112,10 @@ def autocovariance(
                 label=f"{name} (chosen)" if best else name,
             )
         axes.set(xlabel=f"lag ({frame_unit}s)", ylabel="autocorrelation")
-        axes.set_ylim(min(0.0, float((empirical - error).min())) - 0.05, 1.05)
-        axes.axhline(0, color=FAINT, lw=0.8)
+        lowest = min(float((empirical - error).min()), *(float(k.min()) for k in kernels.values()))
+        axes.set_ylim(lowest - 0.05, 1.02)
+        if lowest < 0.05:
+            axes.axhline(0, color=FAINT, lw=0.8)
         axes.legend(ncols=2, loc="best", fontsize=9)
 
 
@@ -135,43 +137,62 @@ def convergence(
         for axes, (title, curves) in zip(all_axes, panels.items(), strict=True):
             for color, (name, (measured, rate)) in zip(COLORS, curves.items(), strict=False):
                 layers = np.arange(1, len(measured) + 1)
-                axes.plot(layers, rate, color=color, ls=(0, (4, 3)), lw=1.1)
-                axes.plot(layers, measured, color=color, lw=2, label=name)
-            axes.axhline(tol, color=FAINT, lw=1)
-            axes.set(yscale="log", xscale="log", title=title, xlabel="blocks")
+                axes.plot(layers, measured, color=color, lw=3.5, alpha=0.55, label=name)
+                axes.plot(layers, rate, color=color, ls=(0, (3, 2)), lw=1.3)
+            axes.axhline(tol, color=INK, lw=0.8)
+            axes.set(yscale="log", xscale="log", title=title, xlabel="blocks", ylim=(1e-17, 5))
             axes.annotate(
                 f"tol = {tol:g}",
-                (0.985, tol),
+                (0.02, tol),
+                xytext=(0, -3),
                 xycoords=("axes fraction", "data"),
-                ha="right",
-                va="bottom",
+                textcoords="offset points",
+                va="top",
                 color=INK,
                 fontsize=9,
             )
         all_axes[0].set_ylabel("relative rms score error")
-        all_axes[0].plot([], [], color=INK, ls=(0, (4, 3)), lw=1.1, label="theoretical rate")
+        all_axes[0].plot([], [], color=INK, ls=(0, (3, 2)), lw=1.3, label="theoretical rate")
         all_axes[0].legend(loc="lower left", fontsize=9)
 
 
 def attention_maps(
-    path: Path, panels: Mapping[str, Array], differences: Mapping[str, Array]
+    path: Path,
+    patterns: Mapping[str, Array],
+    temporal_cov: Array,
+    carried: Mapping[str, Array],
 ) -> None:
-    """Matrices over (query frame, key frame): covariances on one colour scale, then differences.
+    """What heads look like, and how far what they add up to is from Gamma.
 
-    Each difference has a scale of its own, symmetric about zero.
+    Parameters
+    ----------
+    patterns : mapping of title to ndarray of shape (frames, frames [+ 1])
+        Attention patterns of single heads, drawn each on its own scale.
+    temporal_cov : ndarray of shape (frames, frames)
+        Gamma of the fit.
+    carried : mapping of name to ndarray of shape (frames, frames)
+        What the heads of a model add up to.
     """
-    with _page(path, 2.9 * (len(panels) + len(differences)), 3.1) as figure:
-        all_axes = figure.subplots(1, len(panels) + len(differences))
-        top = max(float(matrix.max()) for matrix in panels.values())
-        for axes, (title, matrix) in zip(all_axes, panels.items(), strict=False):
-            image = axes.imshow(matrix, vmin=0, vmax=top, cmap="viridis")
-            _frames_axes(axes, title)
-            figure.colorbar(image, ax=axes, shrink=0.72, pad=0.03)
-        for axes, (title, matrix) in zip(all_axes[len(panels) :], differences.items(), strict=True):
-            limit = float(np.abs(matrix).max()) or 1.0
-            image = axes.imshow(matrix, vmin=-limit, vmax=limit, cmap="RdBu_r")
-            _frames_axes(axes, title)
-            figure.colorbar(image, ax=axes, shrink=0.72, pad=0.03)
+    columns = max(len(patterns), 2 + len(carried))
+    with _page(path, 3.0 * columns, 6.0) as figure:
+        grid = figure.subplots(2, columns, squeeze=False)
+        for axes in grid.ravel():
+            axes.set_axis_off()
+        frames = len(temporal_cov)
+        for axes, (title, matrix) in zip(grid[0], patterns.items(), strict=False):
+            top = float(matrix[:, :frames].max())  # a sink may be far above the frames
+            _matrix(figure, axes, title, matrix, cmap="viridis", vmin=0.0, vmax=top)
+        scale = {"vmin": float(temporal_cov.min()), "vmax": 1.0}
+        _matrix(figure, grid[1][0], "Γ of the fit", temporal_cov, cmap="viridis", **scale)
+        first, *_ = carried.items()
+        _matrix(
+            figure, grid[1][1], f"Γ as the {first[0]} carries it", first[1], cmap="viridis", **scale
+        )
+        for axes, (name, matrix) in zip(grid[1][2:], carried.items(), strict=False):
+            difference = matrix - temporal_cov
+            limit = float(np.abs(difference).max()) or 1.0
+            title = f"{name} − Γ"
+            _matrix(figure, axes, title, difference, cmap="RdBu_r", vmin=-limit, vmax=limit)
 
 
 def sample_paths(
@@ -182,30 +203,34 @@ def sample_paths(
     channels: Sequence[str],
     frame_unit: str,
     unit: str,
-    show: int = 12,
+    show: int = 6,
 ) -> None:
     """Sequences of several groups side by side, and the marginal distribution of each channel.
 
     Parameters
     ----------
     groups : mapping of title to ndarray of shape (n, frames, channels)
-        The first `show` sequences are drawn, all of them counted.
+        At most `show` of the sequences, evenly spaced, are drawn; all are counted.
     std : ndarray of shape (channels,)
         Standard deviation of the fitted marginal, drawn as a Gaussian density.
     """
+    shown = {title: x[:: -(-len(x) // show)] for title, x in groups.items()}
     with _page(path, 3.3 * (len(groups) + 1), 2.5 * len(channels)) as figure:
         grid = figure.subplots(
             len(channels), len(groups) + 1, squeeze=False, sharey="row", sharex="col"
         )
         for a, row in enumerate(grid):
-            reach = 3.9 * std[a]
-            for color, axes, (title, x) in zip(COLORS[1:], row, groups.items(), strict=False):
-                axes.plot(x[:show, :, a].T, color=color, lw=0.9, alpha=0.75)
+            reach = max(
+                3.8 * std[a], *(float(np.abs(x[:show, :, a]).max()) for x in groups.values())
+            )
+            reach *= 1.05
+            for color, axes, (title, x) in zip(COLORS[1:], row, shown.items(), strict=False):
+                axes.plot(x[:, :, a].T, color=color, lw=1.1, alpha=0.75)
                 axes.set_ylim(-reach, reach)
                 if a == 0:
                     axes.set_title(title)
             row[0].set_ylabel(f"{channels[a]} ({unit})")
-            bins = np.linspace(-reach, reach, 40)
+            bins = np.linspace(-reach, reach, 31)
             for color, (title, x) in zip(COLORS[1:], groups.items(), strict=False):
                 row[-1].hist(
                     x[:, :, a].ravel(),
@@ -217,8 +242,9 @@ def sample_paths(
                     lw=1.4,
                     label=title,
                 )
-            density = np.exp(-((bins / std[a]) ** 2) / 2) / (std[a] * np.sqrt(2 * np.pi))
-            row[-1].plot(density, bins, color=INK, lw=1.1, ls="--", label="fit")
+            fine = np.linspace(-reach, reach, 200)
+            density = np.exp(-((fine / std[a]) ** 2) / 2) / (std[a] * np.sqrt(2 * np.pi))
+            row[-1].plot(density, fine, color=INK, lw=1.1, ls="--", label="fit")
         grid[0][-1].set_title("marginals")
         grid[0][-1].legend(fontsize=8.5, loc="upper right")
         for axes in grid[-1][:-1]:
@@ -227,55 +253,67 @@ def sample_paths(
 
 
 def covariances(
-    path: Path, fitted: Array, sampled: Array, deviation: Array, lag_panel: Mapping[str, Any]
+    path: Path,
+    fitted: Array,
+    sampled: Array,
+    deviation: Array,
+    by_lag: Mapping[str, tuple[Array, Array, Array]],
+    *,
+    channels: Sequence[str],
+    frame_unit: str,
 ) -> None:
     """Covariance of the samples beside that of the fit, entrywise and by lag.
 
     Parameters
     ----------
-    fitted, sampled : ndarray of shape (frames * channels, frames * channels)
+    fitted, sampled : ndarray of shape (channels * frames, channels * frames)
         Covariances, channel by channel in blocks.
     deviation : ndarray, same shape
         Their difference in standard errors.
-    lag_panel : mapping
-        ``names`` of the channel pairs, ``fitted`` and ``sampled`` covariances by lag and their
-        ``error``, arrays of shape (pairs, frames); ``frame_unit``.
+    by_lag : mapping of name to (fitted, sampled, error), each of shape (frames,)
+        Covariance of a pair of channels by lag.
     """
-    with _page(path, 12.2, 3.1) as figure:
+    with _page(path, 12.2, 3.2) as figure:
         all_axes = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.35])
         top = float(np.abs(fitted).max())
-        for axes, title, matrix in zip(
-            all_axes[:2],
-            ("covariance of the fit", "of the samples"),
-            (fitted, sampled),
-            strict=True,
+        for axes, title, matrix, limit, cmap in zip(
+            all_axes,
+            ("fit: Σ ⊗ Γ", "samples", "(samples − fit) / s.e."),
+            (fitted, sampled, deviation),
+            (top, top, 4.0),
+            ("RdBu_r", "RdBu_r", "PuOr"),
+            strict=False,
         ):
-            image = axes.imshow(matrix, vmin=-top, vmax=top, cmap="RdBu_r")
-            _frames_axes(axes, title, label="channel, frame")
-            figure.colorbar(image, ax=axes, shrink=0.72, pad=0.03)
-        image = all_axes[2].imshow(deviation, vmin=-4, vmax=4, cmap="PuOr")
-        _frames_axes(all_axes[2], "difference / s.e.", label="channel, frame")
-        figure.colorbar(image, ax=all_axes[2], shrink=0.72, pad=0.03)
+            _matrix(figure, axes, title, matrix, cmap=cmap, vmin=-limit, vmax=limit)
+            frames = len(matrix) // len(channels)
+            middles = frames * (np.arange(len(channels)) + 0.5) - 0.5
+            axes.set_xlabel("")
+            axes.set_xticks(middles, channels)
+            axes.set_yticks(middles, channels, rotation=90, va="center")
+            for edge in frames * np.arange(1, len(channels)) - 0.5:
+                axes.axhline(edge, color=INK, lw=0.6)
+                axes.axvline(edge, color=INK, lw=0.6)
         axes = all_axes[3]
-        lags = np.arange(len(lag_panel["fitted"][0]))
-        for a, name in enumerate(lag_panel["names"]):
-            axes.plot(lags, lag_panel["fitted"][a], color=COLORS[a], lw=1.2, label=name)
-            axes.errorbar(
-                lags,
-                lag_panel["sampled"][a],
-                3 * lag_panel["error"][a],
-                fmt=".",
-                ms=3.5,
-                lw=0.9,
-                color=COLORS[a],
-            )
-        axes.axhline(0, color=FAINT, lw=0.8)
-        axes.set(xlabel=f"lag ({lag_panel['frame_unit']}s)", title="by lag: fit, samples ± 3 s.e.")
-        axes.legend(fontsize=8.5)
+        for color, (name, (line, points, error)) in zip(COLORS, by_lag.items(), strict=False):
+            lags = np.arange(len(line))
+            axes.plot(lags, line, color=color, lw=1.2, label=name)
+            axes.errorbar(lags, points, 3 * error, fmt=".", ms=3.5, lw=0.9, color=color)
+        axes.set(xlabel=f"lag ({frame_unit}s)", title="by lag: fit (lines), samples ± 3 s.e.")
+        axes.margins(y=0.18)
+        axes.legend(fontsize=8.5, loc="upper right")
 
 
-def _frames_axes(axes: Any, title: str, label: str = "frame") -> None:
-    axes.set(title=title, xlabel=label)
+def _matrix(
+    figure: Figure, axes: Any, title: str, matrix: Array, *, cmap: str, **limits: float
+) -> None:
+    """One matrix over (query frame, key frame) with its colour bar."""
+    axes.set_axis_on()
+    image = axes.imshow(matrix, cmap=cmap, aspect="equal", **limits)
+    axes.set(title=title, xlabel="frame")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    bar: Any = figure.colorbar(image, ax=axes, shrink=0.72, pad=0.03)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=8.5)
+    bar.formatter.set_powerlimits((-2, 3))
