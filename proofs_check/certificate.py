@@ -5,6 +5,11 @@
 composed from the lemmas ``gradient_descent`` or ``chebyshev`` (rate), ``perturbation`` (a band of
 lags instead of all) and ``rounding``. The terms in t are bounded in ball arithmetic by
 subdivision of ``[t_min, t_max]``; nothing is sampled.
+
+`unroll.rounding` gives the rounding term as ``T / (1 - T)``, with ``T`` what the local errors of
+all blocks add up to if iterates had their exact size. An earlier iterate may be off by more than
+the last, by at most ``2 T / (1 - T)``: local errors, relative to the constant one, lie between 1
+and 2, and constant ones add up to more with every block. Products of two roundings come on top.
 """
 
 from __future__ import annotations
@@ -20,9 +25,17 @@ from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
 from proofs_check.symbols import K, L, m
 from unroll.plan import Plan
-from unroll.rounding import guaranteed_rounding
+from unroll.rounding import guaranteed_rounding, unit_roundoff
 
-__all__ = ["Certificate", "CertificateError", "bound_terms", "certify", "noisy"]
+__all__ = [
+    "Certificate",
+    "CertificateError",
+    "certify",
+    "check_spectrum",
+    "conclude",
+    "noisy",
+    "rate_and_truncation",
+]
 
 _RATE_LEMMAS = {
     "gradient": "gradient_descent",
@@ -33,6 +46,13 @@ _RATE_LEMMAS = {
 #: The rounding bound is a sum of positive terms evaluated in float64 with fewer than 10^5
 #: operations; this factor is above their accumulated rounding.
 _FLOAT_EVALUATION = 1 + 1e-10
+
+_ASSUMPTIONS = (
+    "V_t = alpha_t X + sigma_t Z with X from the Gaussian process of the plan",
+    "the error is relative and root-mean-square over V_t",
+    "floating-point sums obey |error| <= n u sum |terms| in any order (IEEE arithmetic)",
+    "exp is good to 2 u, activations to a few u |x|, and nothing overflows",
+)
 
 
 class CertificateError(ValueError):
@@ -95,8 +115,10 @@ def certify(plan: Plan) -> Certificate:
     """
     with precision():
         enclosure = enclose_operator(plan.gp, plan.lowering)
-        check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure)
-        terms = bound_terms(plan, enclosure, arb(plan.spectrum.lower), arb(plan.spectrum.upper))
+        check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure, plan.t_min)
+        ends = arb(plan.spectrum.lower), arb(plan.spectrum.upper)
+        terms = rate_and_truncation(plan, enclosure, *ends)
+        terms["rounding"] = _rounding(plan)
         return conclude(plan, terms)
 
 
@@ -128,21 +150,23 @@ def conclude(plan: Plan, terms: dict[str, arb]) -> Certificate:
             "perturbation",
             "rounding",
         ),
-        assumptions=(
-            "V_t = alpha_t X + sigma_t Z with X from the Gaussian process of the plan",
-            "the error is relative and root-mean-square over V_t",
-            "floating-point sums obey |error| <= n u sum |terms| in any order (IEEE arithmetic)",
-        ),
+        assumptions=_ASSUMPTIONS,
     )
 
 
-def check_spectrum(lower: float, upper: float, enclosure: Enclosure) -> None:
-    """Refuse a claimed spectrum that is not shown to enclose the operator's."""
+def check_spectrum(lower: float, upper: float, enclosure: Enclosure, t_min: float) -> None:
+    """Refuse a claimed spectrum that is not shown to enclose the operator's, or to stay positive
+    with the noise of every ``t >= t_min``.
+    """
     if not (arb(lower) <= enclosure.lower and arb(upper) >= enclosure.upper):
         raise CertificateError(
             f"spectrum=[{lower:.6g}, {upper:.6g}]: not shown to contain the eigenvalues of the "
             f"operator, which lie in [{float(enclosure.lower.lower()):.6g}, "
             f"{round_up(enclosure.upper):.6g}]; plan anew"
+        )
+    if not noisy(arb(t_min), arb(lower), arb(upper))[0] > 0:
+        raise CertificateError(
+            f"spectrum=[{lower:.6g}, {upper:.6g}]: not positive at t_min={t_min:g}; plan anew"
         )
 
 
@@ -152,8 +176,8 @@ def noisy(t: arb, lower: arb, upper: arb) -> tuple[arb, arb]:
     return 1 + a * (lower - 1), 1 + a * (upper - 1)
 
 
-def bound_terms(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb) -> dict[str, arb]:
-    """Rate, truncation and rounding, each an upper bound over ``[t_min, t_max]``.
+def rate_and_truncation(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb) -> dict[str, arb]:
+    """The terms of exact arithmetic, each an upper bound over ``[t_min, t_max]``.
 
     ``lower`` and ``upper`` are the ends for which the step sizes were chosen.
     """
@@ -175,21 +199,37 @@ def bound_terms(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb) -> dic
         values = {delta: rate(t), e: enclosure.band_error, smallest: t.expm1() + lower}
         return enclose(perturbed - delta, values)
 
-    largest_rate = maximum(rate, plan.t_min, plan.t_max)
-    truncation = maximum(band, plan.t_min, plan.t_max) if enclosure.band_error > 0 else arb(0)
-    rounding = guaranteed_rounding(
-        plan.gp,
-        plan.lowering,
-        plan.method,
-        plan.spectrum,
-        plan.depth,
-        t_min=plan.t_min,
-        t_max=plan.t_max,
-        dtype=plan.dtype,
-        activation=plan.activation,
-    )
     return {
-        "rate": largest_rate,
-        "truncation": truncation,
-        "rounding": ball(rounding) * ball(_FLOAT_EVALUATION),
+        "rate": maximum(rate, plan.t_min, plan.t_max),
+        "truncation": (
+            maximum(band, plan.t_min, plan.t_max) if enclosure.band_error > 0 else arb(0)
+        ),
     }
+
+
+def _rounding(plan: Plan) -> arb:
+    """The plan's rounding bound, raised by what the module's docstring says it leaves out."""
+    bound = ball(
+        guaranteed_rounding(
+            plan.gp,
+            plan.lowering,
+            plan.method,
+            plan.spectrum,
+            plan.depth,
+            t_min=plan.t_min,
+            t_max=plan.t_max,
+            dtype=plan.dtype,
+            activation=plan.activation,
+        )
+    )
+    # a term passes through fewer than this many roundings
+    longest = 4 * (plan.gp.frames + plan.heads * plan.gp.channels + 64)
+    products = (longest * ball(unit_roundoff(plan.dtype))).exp()
+    # 1 + a (lower - 1), from which all gates come, loses digits only where lower is negative
+    noise, lower = arb(plan.t_min).expm1(), arb(plan.spectrum.lower)
+    cancelled = (noise + abs(lower)) / (noise + lower)
+    total = bound / (1 + bound) * products * cancelled * ball(_FLOAT_EVALUATION)
+    if not total < 1:
+        return arb("inf")
+    raised: arb = total * (1 + total) / (1 - total)
+    return raised

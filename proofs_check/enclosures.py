@@ -23,6 +23,7 @@ from proofs_check.balls import (
     is_positive_definite,
     toeplitz_apply,
 )
+from proofs_check.carried import carried_autocov
 from proofs_check.enclose import ball, enclose
 from proofs_check.symbols import ell
 from unroll.attention import Lowering
@@ -59,8 +60,8 @@ def enclose_operator(gp: GaussianProcess, lowering: Lowering) -> Enclosure:
     gamma = autocov_balls(gp.kernel, gp.frames)
     small, large = _spatial(gp.spatial_cov)
     bottom = _temporal_bottom(gp.kernel, gamma)
-    dropped = gamma[getattr(lowering, "bandwidth", gp.frames - 1) + 1 :]
-    error = 2 * sum(dropped, arb(0)) * large
+    off = [abs(c - g) for c, g in zip(carried_autocov(lowering, gamma), gamma, strict=True)]
+    error = (2 * sum(off, arb(0)) - off[0]) * large  # a Toeplitz matrix holds lag zero once
     return Enclosure(bottom * small - error, temporal_top(gamma) * large + error, error)
 
 
@@ -175,7 +176,8 @@ def _euler(kernel: Exponential) -> arb:
     for k in range(start + steps):
         later = sum(math.comb(steps, j) for j in range(max(0, k - start + 1), steps + 1))
         total += (-1) ** k * arb(later) / 2**steps * gamma[k]  # for k < start the weight is one
-    return 2 * (total + remainder * arb(0, 1)) - 1
+    symbol: arb = 2 * (total + remainder * arb(0, 1)) - 1
+    return symbol
 
 
 def _circulant_bottom(kernel: CircleExponential) -> arb:

@@ -23,8 +23,8 @@ __all__ = ["SavedModel", "read_saved"]
 
 FORMAT = "unrolled-transformer/1"
 TIME_FEATURES = 5  # per step: eta, eta alpha, eta alpha^2, eta sigma^2, beta
-_ITERATES = ("s", "s_even", "s_odd")
-_STATIC = ("mean", "sink", "position")
+_SIZES = ("heads", "score_channels", "hidden")
+_SWITCHES = ("relative_bias", "sink")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,12 @@ def read_saved(path: str | Path) -> SavedModel:
         )
     try:
         tensors = load_file(folder / "model.safetensors")
-    except SafetensorError as error:
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:  # or a type unknown to numpy
         raise ArgumentError(
             "path",
             str(folder / "model.safetensors"),
@@ -105,9 +110,8 @@ def read_saved(path: str | Path) -> SavedModel:
     architecture = description.get("architecture")
     if not isinstance(architecture, dict) or not isinstance(architecture.get("stream"), dict):
         raise CertificateError("architecture: is missing or not an object; save the model anew")
-    channels = _channels(architecture["stream"], plan)
-    model = SavedModel(architecture, plan, tensors, channels)
-    _check_description(model)
+    _check_description(architecture, plan)
+    model = SavedModel(architecture, plan, tensors, _channels(architecture["stream"], plan))
     _check_tensors(model)
     return model
 
@@ -123,20 +127,22 @@ def _channels(stream: dict[str, Any], plan: Plan) -> dict[str, slice]:
         )
     channels, start = {}, 0
     for name, size in stream.items():
-        if not isinstance(size, int) or size < 1 or (name in wanted and size != plan.gp.channels):
-            raise CertificateError(f"architecture.stream.{name}={size!r}: is not a valid size")
+        if type(size) is not int or size < 1 or (name in wanted and size != plan.gp.channels):
+            raise CertificateError(f"architecture.stream.{name}={size!r}: is no valid size")
         channels[name] = slice(start, start + size)
         start += size
     return channels
 
 
-def _check_description(model: SavedModel) -> None:
-    plan = model.plan
+def _check_description(architecture: dict[str, Any], plan: Plan) -> None:
+    """Every entry is one that the audit knows, and says what the plan says."""
     expected = {
         "frames": plan.gp.frames,
         "channels": plan.gp.channels,
         "depth": plan.depth,
+        "heads": plan.heads,
         "value_channels": plan.gp.channels,
+        "score": plan.lowering.score,
         "time_features": plan.method_name,
         "time_steps": plan.depth if plan.method.has_momentum else 1,
         "listens": 1 + TIME_FEATURES,
@@ -146,16 +152,23 @@ def _check_description(model: SavedModel) -> None:
         "t_max": plan.t_max,
         "scores_from": "position",
     }
+    known = {*expected, *_SIZES, *_SWITCHES, "stream"}
+    for name in sorted(known ^ set(architecture)):
+        verb = "is missing" if name in known else "is unknown to the audit"
+        raise CertificateError(f"architecture.{name}: {verb}; save the model anew")
     for name, value in expected.items():
-        if model.architecture.get(name) != value:
+        found = architecture[name]
+        if found != value or isinstance(found, bool):
             raise CertificateError(
-                f"architecture.{name}={model.architecture.get(name)!r}: the plan needs {value!r}; "
+                f"architecture.{name}={found!r}: the plan needs {value!r}; "
                 "the audit does not understand this model"
             )
-    if model.architecture.get("score") not in ("softmax", "relu"):
-        raise CertificateError(
-            f"architecture.score={model.architecture.get('score')!r}: unknown to the audit"
-        )
+    for name in _SIZES:
+        if type(architecture[name]) is not int or architecture[name] < 1:
+            raise CertificateError(f"architecture.{name}={architecture[name]!r}: is no valid size")
+    for name in _SWITCHES:
+        if type(architecture[name]) is not bool:
+            raise CertificateError(f"architecture.{name}={architecture[name]!r}: is no switch")
 
 
 def _check_tensors(model: SavedModel) -> None:
