@@ -180,14 +180,13 @@ def attention_maps(
             axes.set_axis_off()
         frames = len(temporal_cov)
         for axes, (title, matrix) in zip(grid[0], patterns.items(), strict=False):
-            top = float(matrix[:, :frames].max())  # a sink may be far above the frames
-            _matrix(figure, axes, title, matrix, cmap="viridis", vmin=0.0, vmax=top)
+            inner = matrix[:, :frames]  # a sink may be far above the frames
+            limits = {"vmin": float(inner.min()), "vmax": float(inner.max())}
+            _matrix(figure, axes, title, matrix, cmap="viridis", **limits)
         scale = {"vmin": float(temporal_cov.min()), "vmax": 1.0}
         _matrix(figure, grid[1][0], "Γ of the fit", temporal_cov, cmap="viridis", **scale)
         first, *_ = carried.items()
-        _matrix(
-            figure, grid[1][1], f"Γ as the {first[0]} carries it", first[1], cmap="viridis", **scale
-        )
+        _matrix(figure, grid[1][1], f"Γ carried by {first[0]}", first[1], cmap="viridis", **scale)
         for axes, (name, matrix) in zip(grid[1][2:], carried.items(), strict=False):
             difference = matrix - temporal_cov
             limit = float(np.abs(difference).max()) or 1.0
@@ -275,7 +274,7 @@ def covariances(
     """
     with _page(path, 12.2, 3.2) as figure:
         all_axes = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.35])
-        top = float(np.abs(fitted).max())
+        top = float(max(np.abs(fitted).max(), np.abs(sampled).max()))
         for axes, title, matrix, limit, cmap in zip(
             all_axes,
             ("fit: Σ ⊗ Γ", "samples", "(samples − fit) / s.e."),
@@ -299,16 +298,19 @@ def covariances(
             axes.plot(lags, line, color=color, lw=1.2, label=name)
             axes.errorbar(lags, points, 3 * error, fmt=".", ms=3.5, lw=0.9, color=color)
         axes.set(xlabel=f"lag ({frame_unit}s)", title="by lag: fit (lines), samples ± 3 s.e.")
-        axes.margins(y=0.18)
+        axes.margins(y=0.3)
         axes.legend(fontsize=8.5, loc="upper right")
 
 
 def _matrix(
     figure: Figure, axes: Any, title: str, matrix: Array, *, cmap: str, **limits: float
 ) -> None:
-    """One matrix over (query frame, key frame) with its colour bar."""
+    """One matrix over (query frame, key frame) with its colour bar; above it, orange."""
+    from matplotlib import colormaps
+
     axes.set_axis_on()
-    image = axes.imshow(matrix, cmap=cmap, aspect="equal", **limits)
+    colors = colormaps[cmap].with_extremes(over=COLORS[1] if cmap == "viridis" else None)
+    image = axes.imshow(matrix, cmap=colors, aspect="equal", **limits)
     axes.set(title=title, xlabel="frame")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)

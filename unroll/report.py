@@ -124,9 +124,7 @@ def _markdown(block: Block) -> str:
         case Formula(text):
             return f'<p align="center">{_formula(html.escape(text, quote=False))}</p>'
         case Figure(path, caption):
-            return (
-                f"![{re.sub(r'[$`*{}_^]', '', caption)}]({path})\n\n*{_markdown_inline(caption)}*"
-            )
+            return f"![{_plain(caption)}]({path})\n\n*{_markdown_inline(caption)}*"
         case Table(header, rows, caption, left):
             lines = [
                 header,
@@ -137,6 +135,11 @@ def _markdown(block: Block) -> str:
             return "\n".join(f"| {' | '.join(line)} |" for line in cells) + (
                 f"\n\n*{_markdown_inline(caption)}*"
             )
+
+
+def _plain(caption: str) -> str:
+    """The first sentence, without markup: what stands in for a figure that is not seen."""
+    return re.sub(r"[$`*{}_^]", "", re.split(r"(?<=[.;:]) ", caption)[0])
 
 
 def _markdown_inline(text: str) -> str:
@@ -157,7 +160,7 @@ def _html(block: Block, folder: Path) -> str:
         case Figure(path, caption):
             data = base64.b64encode((folder / path).read_bytes()).decode()
             return (
-                f'<figure><img alt="{html.escape(re.sub(r"[$`*{}_^]", "", caption))}" '
+                f'<figure><img alt="{html.escape(_plain(caption))}" '
                 f'src="data:image/png;base64,{data}">'
                 f"<figcaption>{inline(caption)}</figcaption></figure>"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from unroll.cli.demo.models import Built
 from unroll.cli.demo.study import Study
@@ -57,8 +57,8 @@ def _summary(study: Study) -> str:
         f"channels): the {study.report.chosen.regime} regime fits best. {main.plan.depth} blocks "
         f"with one softmax head each reach a relative score error of "
         f"{main.verification.worst:.1e} (planned {main.plan.budget.total:.1e}). Samples drawn "
-        f"with it differ from the closed form's by {sampled.score_path:.0e}; the sampler itself "
-        f"is off by {sampled.sampler_path:.0e}."
+        f"with it differ from the closed form's by {sampled.score_path:.0e} (relative rms, same "
+        f"noise); the sampler itself is off by {sampled.sampler_path:.0e}."
     )
 
 
@@ -122,6 +122,7 @@ def _fit(study: Study) -> list[Block]:
             left=2,
         ),
         *(Text(note) for note in notes),
+        Text(f"Spatial covariance of the chosen fit: Σ = {_matrix(study.gp.spatial_cov)}."),
         Figure(
             _path(study, "autocovariance"),
             "Empirical autocorrelation of the training sequences, per channel, and the fitted "
@@ -165,9 +166,9 @@ def _models(study: Study) -> list[Block]:
         ),
         Figure(
             _path(study, "attention"),
-            "Above: attention patterns, read from the running models; the softmax head's last "
-            "column is its sink, off scale, which makes every row's denominator the same. Below: "
-            "$Γ$ and what the heads' patterns and output weights add up to.",
+            "Attention patterns, read from the running models (above), and what they add up to "
+            "(below). The softmax head's last column is its sink, orange where off scale: it makes "
+            "the denominator of every row the same.",
         ),
     ]
 
@@ -277,6 +278,10 @@ def _again(studies: Sequence[Study]) -> list[Block]:
         ),
         Text("All numbers of this report are in `numbers.json`."),
     ]
+
+
+def _matrix(rows: Iterable[Iterable[float]]) -> str:
+    return "[" + ", ".join("[" + ", ".join(f"{x:.3f}" for x in row) + "]" for row in rows) + "]"
 
 
 def _path(study: Study, figure: str) -> str:

@@ -39,7 +39,7 @@ def draw(study: Study, folder: Path) -> None:
     for h in (0, heads // 2, heads - 1):
         patterns[f"ReLU head {h + 1} of {heads}"] = relu.attention_matrix(head=h)
     carried = {
-        "softmax head": realised_temporal_cov(softmax),
+        "softmax": realised_temporal_cov(softmax),
         f"{heads} ReLU heads": realised_temporal_cov(relu),
     }
     figures.attention_maps(folder / "attention.png", patterns, gp.temporal_cov, carried)

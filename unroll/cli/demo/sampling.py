@@ -72,7 +72,7 @@ class SampleStudy:
 
 
 def study_samples(
-    model: UnrolledTransformer, n: int, steps: int, seed: int, label: str, show: bool
+    model: UnrolledTransformer, n: int, steps: int, seed: list[int], label: str, show: bool
 ) -> SampleStudy:
     """Sample with both scores from the same noise and compare."""
     gp = model.plan.gp
@@ -85,7 +85,7 @@ def study_samples(
                 t_min=model.plan.t_min,
                 t_max=model.plan.t_max,
                 steps=steps,
-                rng=seed,
+                rng=np.random.default_rng(seed),
                 method="ode",
                 start_mean=math.exp(-model.plan.t_max / 2) * gp.mean,
                 progress=lambda done, total: bar.update(done - bar.n),
@@ -111,7 +111,7 @@ def study_samples(
     return SampleStudy(
         samples=samples,
         comparisons={name: compare(gp, x) for name, x in groups.items()},
-        chance=chance_error(gp, n, np.random.default_rng([seed, 1])),
+        chance=chance_error(gp, n, np.random.default_rng([*seed, 1])),
         sampler_path=path(closed, flow),
         score_path=path(samples, closed),
         sampler_error=distance(covariances[0], exact),

@@ -104,7 +104,9 @@ def study(name: str, settings: Settings, folder: Path, show: bool) -> Study:
                 errors[t][b.plan.method_name] = layer_errors(b, t)
                 bar.update()
     sampler = by_kind["chebyshev", "softmax"].model
-    sampled = study_samples(sampler, settings.samples, settings.steps, settings.seed, name, show)
+    # Data sets get independent noise, whichever of them are run.
+    seed = [settings.seed, datasets.names().index(name)]
+    sampled = study_samples(sampler, settings.samples, settings.steps, seed, name, show)
     np.save(folder / "samples.npy", sampled.samples)
     return Study(
         data=data,
