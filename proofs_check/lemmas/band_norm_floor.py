@@ -101,7 +101,7 @@ def steps(entries: sympy.Expr = (N - J) * (N - 1 - J)) -> list[Step]:
             ),
         ),
         Step(
-            "The norm is at least the Rayleigh quotient of the vector of ones, of squared length N.",
+            "The norm is at least the Rayleigh quotient of the ones, a vector of squared length N.",
             r"\|E\|_2\ge\frac{1^\top E1}{1^\top1}",
             cited(
                 "Horn & Johnson, Matrix Analysis, 2nd ed., Theorem 4.2.2",
