@@ -117,7 +117,7 @@ def _architecture(
         heads=heads,
         score_channels=score_channels,
         value_channels=attention.value.shape[1],
-        score=plan.attention,
+        score=plan.lowering.score,
         relative_bias=attention.relative_bias is not None,
         sink=attention.sink_key is not None,
         hidden=layer.up.shape[1],

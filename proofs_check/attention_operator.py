@@ -10,6 +10,7 @@ the distance is at most
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from proofs_check.arithmetic import (
     schur,
 )
 from proofs_check.balls import ball_matrix, frobenius, round_up
+from proofs_check.carried import carried_autocov
 from proofs_check.saved_model import SavedModel
 from unroll.rounding import unit_roundoff
 
@@ -72,8 +74,7 @@ class AttentionOperator:
         self.frames = model.plan.gp.frames
         self.softmax = model.architecture["score"] == "softmax"
         self.unit = unit_roundoff(model.plan.dtype)
-        band = self.plan.bandwidth
-        self.gamma = gamma if band is None else [*gamma[: band + 1], *[arb(0)] * len(gamma)]
+        self.gamma = carried_autocov(self.plan.lowering, gamma)
         self._read: dict[bytes, AttentionReading] = {}
 
     def read(self, w: dict[str, np.ndarray], current: str, target: str) -> AttentionReading:
@@ -87,7 +88,8 @@ class AttentionOperator:
         key = b"".join(w[n].tobytes() for n in names if n != "attention.output")
         key += output.tobytes()
         if key not in self._read:
-            self._read[key] = self._work_out(w, value, output)
+            with np.errstate(over="ignore", invalid="ignore"):  # absurd weights: infinite bounds
+                self._read[key] = self._work_out(w, value, output)
         return self._read[key]
 
     def _work_out(
@@ -118,12 +120,13 @@ class AttentionOperator:
         ideal = 2 * sum((abs(g) for g in self.gamma[:n]), arb(0))
         spatial = ball_matrix(value) - ball_matrix(self.plan.gp.spatial_cov)
         magnitude = float(np.linalg.norm(np.abs(value.astype(np.float64)), 2))
+        lost = magnitude * schur(rounding) * growth(count, self.unit) * _FLOAT_EVALUATION
         return AttentionReading(
             patterns=schur_norm(difference) * v,
             value=ideal * frobenius(spatial),
             output=stray,
             frame=int(np.argmax([round_up(_total(row)) for row in difference])),
-            rounding=magnitude * schur(rounding) * growth(count, self.unit) * _FLOAT_EVALUATION,
+            rounding=math.inf if math.isnan(lost) else lost,
         )
 
     def _head(self, w: dict[str, np.ndarray], h: int, position: arb_mat, keys: Rows) -> _Head:

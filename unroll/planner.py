@@ -11,14 +11,15 @@ and the condition number fall as ``t`` grows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from unroll.attention import ReluLag, SoftmaxSink
+from unroll.attention import LOWERINGS, Alibi, Lowering, ReluLag, SoftmaxSink
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import get_method
 from unroll.plan import Plan
-from unroll.refusals import below_floor, check_band, too_deep
+from unroll.refusals import below_floor, check_band, no_exponentials, too_deep
 from unroll.request import Request
 from unroll.rounding import ACTIVATION_ROUNDINGS, DTYPES, ROUNDING_MODELS
 from unroll.spectrum import enclose
@@ -26,9 +27,12 @@ from unroll.validation import choice, in_range, integer
 
 __all__ = ["make_plan"]
 
-_TRUNCATION_SHARE = 0.25  # of tol, for a band that is chosen and not given
+# Shares of tol that a band or a sum of exponentials may cost: what is aimed at, and what is taken
+# where more exponentials do not help.
+_TRUNCATION_SHARE, _LARGEST_TRUNCATION = 0.25, 0.7
 _SMALLEST_TOL = 1e-300
 _SMALLEST_T, _LARGEST_T = 1e-12, 1e3
+_MOST_EXPONENTIALS = 20
 _FREQUENCIES = (1, 2, 4, 8, 16, 32)
 
 
@@ -57,7 +61,9 @@ def make_plan(
     method
         ``"gradient"``, ``"neumann"`` or ``"chebyshev"``.
     attention
-        ``"softmax"`` (one head with an attention sink) or ``"relu"`` (lag heads).
+        ``"softmax"`` (one head with an attention sink), ``"relu"`` (lag heads) or ``"alibi"`` (a
+        softmax head with a linear bias per exponential; for kernels that are close to a sum of
+        exponentials).
     tol
         Relative root-mean-square score error, ``tol < 1``, uniformly over the range of t.
     t_min, t_max
@@ -84,12 +90,13 @@ def make_plan(
     ------
     ArgumentError
         An argument outside its range; a ``tol`` below the rounding floor of ``dtype``; a
-        bandwidth that makes the operator indefinite or costs more than ``tol``; too many layers.
+        bandwidth that makes the operator indefinite or costs more than ``tol``; a kernel that sums
+        of exponentials do not reach; too many layers.
     """
     if not isinstance(gp, GaussianProcess):
         raise ArgumentError("gp", gp, "must be a GaussianProcess", "make one first")
     solver = get_method(method)
-    choice("attention", attention, ("softmax", "relu"))
+    choice("attention", attention, LOWERINGS)
     choice("dtype", dtype, DTYPES)
     choice("activation", activation, ACTIVATION_ROUNDINGS)
     choice("heads", heads, ("knot", "trapezoid"))
@@ -104,7 +111,7 @@ def make_plan(
     in_range("t_min", t_min, _SMALLEST_T, _LARGEST_T, high_open=True)
     in_range("t_max", t_max, t_min, _LARGEST_T, low_open=True)
     integer("max_layers", max_layers, 1)
-    if attention == "softmax" and not (bandwidth is None and frequencies is None):
+    if attention != "relu" and not (bandwidth is None and frequencies is None):
         raise ArgumentError(
             "attention", attention, "takes no bandwidth or frequencies", "use attention='relu'"
         )
@@ -120,11 +127,13 @@ def make_plan(
         rounding=rounding,
         max_layers=max_layers,
     )
-    lowering = (
-        SoftmaxSink.design(gp.kernel, gp.frames)
-        if attention == "softmax"
-        else _relu(request, heads, bandwidth, frequencies)
-    )
+    lowering: Lowering
+    if attention == "softmax":
+        lowering = SoftmaxSink.design(gp.kernel, gp.frames)
+    elif attention == "alibi":
+        lowering = _alibi(request)
+    else:
+        lowering = _relu(request, heads, bandwidth, frequencies)
     solution = request.solve(lowering)
     if solution is None:
         raise below_floor(request, lowering)
@@ -145,6 +154,21 @@ def make_plan(
         rounding_model=rounding,
         budget=budget,
     )
+
+
+def _alibi(request: Request) -> Alibi:
+    """As few exponentials as stay within their share of the tolerance."""
+    best: tuple[float, Alibi | None] = (math.inf, None)
+    for terms in range(1, min(_MOST_EXPONENTIALS, request.gp.frames) + 1):
+        lowering = Alibi.design(request.gp.kernel, request.gp.frames, terms)
+        cost = request.perturbation(lowering)[1] * (1 + request.tol)
+        if cost <= _TRUNCATION_SHARE * request.tol:
+            return lowering
+        if cost < best[0]:
+            best = (cost, lowering)
+    if best[1] is None or best[0] > _LARGEST_TRUNCATION * request.tol:
+        raise no_exponentials(request, _MOST_EXPONENTIALS, best[0])
+    return best[1]
 
 
 def _relu(request: Request, style: str, bandwidth: int | None, frequencies: int | None) -> ReluLag:

@@ -14,7 +14,7 @@ from unroll.methods import METHODS
 from unroll.request import RATE_SHARE, Request
 from unroll.spectrum import Spectrum, spatial_bounds
 
-__all__ = ["DepthError", "below_floor", "check_band", "too_deep"]
+__all__ = ["DepthError", "below_floor", "check_band", "no_exponentials", "too_deep"]
 
 
 class DepthError(ArgumentError):
@@ -47,6 +47,21 @@ def check_band(request: Request, lowering: ReluLag) -> None:
         f"the banded operator {verdict} (smallest eigenvalue {smallest:.3g} at t={request.t_min:g})"
         " and the iteration may diverge",
         wider,
+    )
+
+
+def no_exponentials(request: Request, terms: int, cost: float) -> ArgumentError:
+    """Say how close sums of exponentials come, and which attention needs none."""
+    reached = (
+        f"leave a relative score error of {cost:.2g}, too much for tol={request.tol:g}"
+        if math.isfinite(cost)
+        else "leave an operator that cannot be shown to be positive definite"
+    )
+    return ArgumentError(
+        "attention",
+        "alibi",
+        f"{terms} exponentials fitted to {request.gp.kernel} {reached}",
+        "use attention='softmax', which carries any kernel in one head, or a larger tol",
     )
 
 

@@ -6,12 +6,16 @@ they hold) and ``write_attention`` (the heads).
 
 from types import ModuleType
 
-from constructions.lowerings import relu_lag, softmax_sink
-from unroll.attention import Lowering, ReluLag, SoftmaxSink
+from constructions.lowerings import alibi, relu_lag, softmax_sink
+from unroll.attention import Alibi, Lowering, ReluLag, SoftmaxSink
 
 __all__ = ["builder"]
 
-_BUILDERS: dict[type[Lowering], ModuleType] = {ReluLag: relu_lag, SoftmaxSink: softmax_sink}
+_BUILDERS: dict[type[Lowering], ModuleType] = {
+    Alibi: alibi,
+    ReluLag: relu_lag,
+    SoftmaxSink: softmax_sink,
+}
 
 
 def builder(lowering: Lowering) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from unroll.attention.alibi import Alibi
 from unroll.attention.base import Lowering, toeplitz_norm_bound
 from unroll.attention.relu_lag import ReluLag
 from unroll.attention.softmax_sink import SoftmaxSink, row_sums
@@ -11,6 +12,7 @@ from unroll.errors import ArgumentError
 
 __all__ = [
     "LOWERINGS",
+    "Alibi",
     "Lowering",
     "ReluLag",
     "SoftmaxSink",
@@ -19,7 +21,7 @@ __all__ = [
     "toeplitz_norm_bound",
 ]
 
-LOWERINGS: dict[str, type[Lowering]] = {cls.name: cls for cls in (ReluLag, SoftmaxSink)}
+LOWERINGS: dict[str, type[Lowering]] = {cls.name: cls for cls in (ReluLag, SoftmaxSink, Alibi)}
 
 
 def lowering_from_dict(document: dict[str, Any]) -> Lowering:

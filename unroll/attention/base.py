@@ -27,6 +27,8 @@ class Lowering(ABC):
     """How the temporal covariance ``Gamma`` becomes attention heads."""
 
     name: ClassVar[str]
+    score: ClassVar[str] = "softmax"
+    """What turns logits into a pattern: ``"softmax"`` or ``"relu"``."""
 
     @property
     @abstractmethod

@@ -51,6 +51,7 @@ class ReluLag(Lowering):
     style: str = "knot"
     frequencies: int = 1
     name: ClassVar[str] = "relu"
+    score: ClassVar[str] = "relu"
 
     def __post_init__(self) -> None:
         integer("bandwidth", self.bandwidth, 0)

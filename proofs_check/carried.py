@@ -1,0 +1,30 @@
+"""What a lowering's heads carry in exact arithmetic, as balls.
+
+The definitions stand here a second time, on purpose: the prover does not ask the planner what the
+heads carry.
+"""
+
+from __future__ import annotations
+
+from flint import arb
+
+from proofs_check.exponential_sums import lag_errors
+from unroll.attention import Alibi, Lowering, ReluLag, SoftmaxSink
+
+__all__ = ["carried_autocov"]
+
+
+def carried_autocov(lowering: Lowering, gamma: list[arb]) -> list[arb]:
+    """The autocovariance that the heads carry, given the kernel's ``gamma(0), gamma(1), ...``.
+
+    Softmax with a sink: the kernel's own (lemma ``softmax_sink``). ReLU lag heads: up to the
+    bandwidth, zero beyond (lemma ``relu_interpolant``). ALiBi heads: ``sum_m w_m exp(-a_m h)``.
+    """
+    if isinstance(lowering, SoftmaxSink):
+        return list(gamma)
+    if isinstance(lowering, ReluLag):
+        return [g if lag <= lowering.bandwidth else arb(0) for lag, g in enumerate(gamma)]
+    if isinstance(lowering, Alibi):
+        nothing = [arb(0)] * len(gamma)
+        return [-error for error in lag_errors(nothing, lowering.slopes, lowering.amplitudes)]
+    raise TypeError(f"lowering={lowering!r}: has no definition here; add one to carried_autocov")
