@@ -94,6 +94,4 @@ def pattern_roundings(
     denominator = (pattern * entry).sum(axis=1, keepdims=True) + logits.shape[1] - 1
     total = np.where(vanishing, 0.0, entry + denominator + 2)
     underflow = float(np.finfo(dtype).tiny) / u
-    with np.errstate(invalid="ignore"):
-        error = pattern * total * growth(float(total.max()), u) + underflow
-    return np.where(np.isnan(error), math.inf, error)
+    return np.asarray(pattern * total * growth(float(total.max()), u) + underflow)

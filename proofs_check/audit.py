@@ -92,7 +92,9 @@ def audit(path: str | Path) -> Certificate:
             for j, causes in enumerate(local)
         ]
         arrived[-1]["readout"] = ends.readout * size
-        raise CertificateError(f"{refusal}; {blame(model, arrived)}") from None
+        raise CertificateError(
+            f"{refusal}; {blame(model, arrived, interpreter.worst_frames)}"
+        ) from None
 
 
 @dataclass(frozen=True)

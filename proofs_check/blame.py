@@ -29,13 +29,15 @@ _TENSORS = {
 """Cause to the starts of the names of the tensors behind it, where that is not the cause itself."""
 
 
-def blame(model: SavedModel, arrived: list[dict[str, arb]]) -> str:
+def blame(model: SavedModel, arrived: list[dict[str, arb]], frames: dict[int, int]) -> str:
     """A sentence that names the largest cause.
 
     Parameters
     ----------
     arrived
         For each block, cause to its share of the output's error.
+    frames
+        Block to the query frame whose attention is worst.
     """
     shares = [{cause: round_up(x) for cause, x in causes.items()} for causes in arrived]
     totals: dict[str, float] = {}
@@ -47,7 +49,8 @@ def blame(model: SavedModel, arrived: list[dict[str, arb]]) -> str:
         return f"most of it from {worst}"
     k = max(range(len(shares)), key=lambda j: shares[j].get(worst, 0.0))
     starts = _TENSORS.get(worst, (worst,))
-    return f"most of it from block {k}, {worst}{_odd_one_out(model, k, starts)}"
+    where = f" of frame {frames[k]}" if worst == "attention patterns" else ""
+    return f"most of it from block {k}, {worst}{where}{_odd_one_out(model, k, starts)}"
 
 
 def _odd_one_out(model: SavedModel, k: int, starts: tuple[str, ...]) -> str:

@@ -69,6 +69,7 @@ class Interpreter:
         self.momentum = model.plan.method.has_momentum
         self.attention, self.gates = AttentionOperator(model, gamma), Gates(model)
         self.unit = unit_roundoff(model.plan.dtype)
+        self.worst_frames: dict[int, int] = {}
         self._linear: dict[bytes, dict[str, _Linear]] = {}
 
     def shares(self, k: int) -> list[Share]:
@@ -77,6 +78,7 @@ class Interpreter:
         current, target = self.model.iterate(k), self.model.iterate(k + 1)
         self._check_attention(k, w, current, target)
         found = self.attention.read(w, current, target)
+        self.worst_frames[k] = found.frame
         listen = w["modulation.listen"]
         table = w["modulation.attention_gate"][:, self.model.channels[target]]
         gate = self.gates.compare(k, listen, table, {"eta*alpha_sq": -1})
