@@ -8,14 +8,20 @@ and ``E ||E z + c||^2 = ||E||_F^2 + ||c||^2``, against ``E ||s||^2 = ||A^{-1/2}|
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import scipy.linalg
 
-from unroll import CircleExponential, Exponential, GaussianProcess, Kernel, Logarithmic, Polynomial
-
-Score = Callable[[np.ndarray, float], np.ndarray]
+from unroll import (
+    CircleExponential,
+    Exponential,
+    GaussianProcess,
+    Kernel,
+    Logarithmic,
+    Plan,
+    Polynomial,
+)
 
 
 def autocov(kernel: Kernel, lag: int) -> float:
@@ -108,3 +114,45 @@ RESIDUALS = {
     "neumann": residual_gradient,
     "chebyshev": residual_chebyshev,
 }
+
+
+def reference_iterates(plan: Plan, v: np.ndarray, t: float) -> Iterator[np.ndarray]:
+    """The iterates of a plan in 64-bit mantissas (`numpy.longdouble`), from other formulas.
+
+    Gradient descent as written in theory books; Chebyshev as Algorithm 12.1 of Saad, *Iterative
+    Methods for Sparse Linear Systems*, which carries the last step and not the last iterate.
+    """
+    real = np.longdouble
+    gp, bandwidth = plan.gp, plan.bandwidth
+    temporal = temporal_cov(gp.kernel, gp.frames).astype(real)
+    lags = np.abs(np.subtract.outer(np.arange(gp.frames), np.arange(gp.frames)))
+    if bandwidth is not None:
+        temporal[lags > bandwidth] = 0
+    spatial = gp.spatial_cov.astype(real)
+    noise = -np.expm1(-real(t))
+    signal = 1 - noise
+    lower, upper = (
+        signal * real(end) + noise for end in (plan.spectrum.lower, plan.spectrum.upper)
+    )
+    b = v.astype(real) - np.exp(-real(t) / 2) * gp.mean.astype(real)
+    theta, delta = (upper + lower) / 2, (upper - lower) / 2
+
+    def residual(s: np.ndarray) -> np.ndarray:
+        return -b - signal * (temporal @ (s @ spatial)) - noise * s
+
+    s = np.zeros_like(b)
+    if plan.method_name != "chebyshev":
+        for _ in range(plan.depth):
+            s = s + residual(s) / theta
+            yield s
+        return
+    ratio = delta / theta
+    step = residual(s) / theta
+    for _ in range(plan.depth):
+        s = s + step
+        yield s
+        following = 1 / (2 * theta - delta * ratio) * delta  # T_{k} / T_{k+1} at theta / delta
+        # 2 rho_{k+1} / delta stays finite where the ends of the spectrum meet
+        scale = 2 / (2 * theta - delta * ratio)
+        step = following * ratio * step + scale * residual(s)
+        ratio = following
