@@ -58,11 +58,15 @@ def fit_exponentials(autocov: np.ndarray, terms: int) -> tuple[np.ndarray, np.nd
         basis = np.linalg.qr(matrix)[0]
         return np.asarray(moved - basis @ (basis.T @ moved))
 
-    start = np.linspace(np.log(0.1 / len(lags)), np.log(3.0), terms)
-    if terms == 1:
-        start = np.array([-np.log(np.clip(autocov[min(1, len(lags) - 1)], 1e-300, 1 - 1e-12))])
-        start = np.log(np.maximum(start, 1e-12))
-    fitted = least_squares(
-        residual, start, jac=jacobian, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=_EVALUATIONS
-    )
-    return np.exp(fitted.x), amplitudes(design(fitted.x))
+    def fitted_from(slowest: float, fastest: float) -> np.ndarray:
+        middle = (np.log(slowest) + np.log(fastest)) / 2
+        start = np.linspace(np.log(slowest), np.log(fastest), terms) if terms > 1 else [middle]
+        found = least_squares(
+            residual, start, jac=jacobian, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=_EVALUATIONS
+        )
+        return np.asarray(found.x)
+
+    # the problem has local minima: start from rates that span more, or less, than the lags see
+    candidates = [fitted_from(a / len(lags), b) for a, b in ((0.1, 3.0), (2.0, 1.0))]
+    best = min(candidates, key=lambda log_rates: np.linalg.norm(residual(log_rates)))
+    return np.exp(best), amplitudes(design(best))
