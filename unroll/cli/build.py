@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
-from unroll.attention.relu_lag import ReluLag
+from unroll.attention import LOWERINGS
 from unroll.cli.model_options import gp_argument, range_options
 from unroll.cli.output import emit_json, json_option
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import METHODS
 from unroll.planner import make_plan
-
-_ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
+from unroll.rounding import ACTIVATION_ROUNDINGS
 
 
 @click.command("build")
@@ -27,7 +26,7 @@ _ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
 )
 @click.option(
     "--attention",
-    type=click.Choice(["softmax", ReluLag.name]),
+    type=click.Choice(list(LOWERINGS)),
     default="softmax",
     show_default=True,
     help="Attention that carries the temporal covariance.",
@@ -43,7 +42,7 @@ _ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
 @click.option("--bandwidth", type=int, help="ReLU attention: largest lag kept [default: chosen].")
 @click.option(
     "--activation",
-    type=click.Choice(_ACTIVATIONS),
+    type=click.Choice(list(ACTIVATION_ROUNDINGS)),
     default="relu",
     show_default=True,
     help="Activation of the feed-forward layers.",

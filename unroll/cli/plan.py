@@ -17,6 +17,8 @@ from unroll.refusals import DepthError
 
 #: Deeper plans are not planned in full just to count their weights: their depth is enough.
 _COUNTED = 20_000
+#: Errors about these arguments belong to one combination; others are the caller's mistake.
+_OF_THE_ROW = ("method", "attention", "tol", "bandwidth")
 
 
 @click.command("plan")
@@ -88,7 +90,7 @@ def _row(
             return row
         plan = make_plan(gp, **request, max_layers=2 * _COUNTED)
     except ArgumentError as error:
-        if error.argument != "tol" or not 0 < limits["tol"] < 1:
+        if error.argument not in _OF_THE_ROW or not 0 < limits["tol"] < 1:
             raise  # nothing to do with this combination
         return row | {"reason": str(error)}
     row |= {"layers": plan.depth, "heads": plan.heads, "bound": plan.budget.total}

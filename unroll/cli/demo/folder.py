@@ -26,17 +26,17 @@ def new_folder(target: Path) -> Iterator[Path]:
     ArgumentError
         At once, if `target` exists and is not exactly what an earlier demo left.
     """
-    target = target.resolve()
-    _check_replaceable(target)
+    given, target = target, target.resolve()
+    _check_replaceable(target, given)
     if not target.parent.is_dir():
-        condition = f"folder {target.parent} does not exist"
-        raise ArgumentError("--out", str(target), condition, "create it first")
+        condition = f"folder {given.parent} does not exist"
+        raise ArgumentError("--out", str(given), condition, "create it first")
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         work.chmod(0o755)  # mkdtemp gives 0o700, and others may read a report
         yield work
         (work / MANIFEST).write_text(json.dumps({"files": _files(work)}, indent=2) + "\n")
-        _check_replaceable(target)
+        _check_replaceable(target, given)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
             target.rename(old / "old")
@@ -48,12 +48,12 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _check_replaceable(target: Path) -> None:
+def _check_replaceable(target: Path, given: Path) -> None:
     remedy = "name another folder with --out, or move this one away"
     if not target.exists():
         return
     if not target.is_dir():
-        raise ArgumentError("--out", str(target), "is a file", remedy)
+        raise ArgumentError("--out", str(given), "is a file", remedy)
     present = _files(target)
     if not present:
         return
@@ -61,11 +61,11 @@ def _check_replaceable(target: Path) -> None:
         listed = set(json.loads((target / MANIFEST).read_text())["files"])
     except (OSError, ValueError, KeyError, TypeError):
         condition = "is not empty and not the folder of an earlier demo"
-        raise ArgumentError("--out", str(target), condition, remedy) from None
+        raise ArgumentError("--out", str(given), condition, remedy) from None
     foreign = sorted(set(present) - listed)
     if foreign:
         condition = f"holds {foreign[0]}, which no demo wrote"
-        raise ArgumentError("--out", str(target), condition, remedy)
+        raise ArgumentError("--out", str(given), condition, remedy)
 
 
 def _files(folder: Path) -> list[str]:

@@ -20,6 +20,7 @@ from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.plan import Plan
 from unroll.planner import make_plan
+from unroll.refusals import DepthError
 
 __all__ = ["Built", "ModelSettings", "build_all", "layer_errors", "realised_temporal_cov"]
 
@@ -130,9 +131,7 @@ def affordable_plan(
             plan = make_plan(
                 gp, t_min=t_min, t_max=settings.t_max, max_layers=settings.max_layers, **request
             )
-        except ArgumentError as error:
-            if error.argument != "method":
-                raise
+        except DepthError as error:
             refused = refused or str(error)
         else:
             return plan, refused
