@@ -183,7 +183,7 @@ def attention_maps(
             inner = matrix[:, :frames]  # a sink may be far above the frames
             limits = {"vmin": float(inner.min()), "vmax": float(inner.max())}
             _matrix(figure, axes, title, matrix, cmap="viridis", **limits)
-        scale = {"vmin": float(temporal_cov.min()), "vmax": 1.0}
+        scale = {"vmin": float(temporal_cov.min()), "vmax": 1.0 + 1e-9}  # 1 up to rounding
         _matrix(figure, grid[1][0], "Γ of the fit", temporal_cov, cmap="viridis", **scale)
         first, *_ = carried.items()
         _matrix(figure, grid[1][1], f"Γ carried by {first[0]}", first[1], cmap="viridis", **scale)

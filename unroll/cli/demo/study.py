@@ -105,7 +105,7 @@ def study(name: str, settings: Settings, folder: Path, show: bool) -> Study:
                 bar.update()
     sampler = by_kind["chebyshev", "softmax"].model
     # Data sets get independent noise, whichever of them are run.
-    seed = [settings.seed, datasets.names().index(name)]
+    seed = [settings.seed, 1 + datasets.names().index(name)]
     sampled = study_samples(sampler, settings.samples, settings.steps, seed, name, show)
     np.save(folder / "samples.npy", sampled.samples)
     return Study(
