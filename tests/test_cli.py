@@ -175,6 +175,34 @@ def test_verify_notices_one_weight(model: Path, capsys: pytest.CaptureFixture[st
     assert "FAILED" in capsys.readouterr().out
 
 
+def test_certify(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["certify", str(model), "--json"]) == 0
+    found = one_object(capsys.readouterr().out)
+    assert 0 < found["bound"] <= found["tol"] == 1e-4
+    assert sum(found["terms"].values()) == pytest.approx(found["bound"], rel=1e-12)
+    assert run(["certify", str(model)]) == 0
+    assert "bound" in capsys.readouterr().out
+    path = model / "model.safetensors"
+    tensors = load_file(path)
+    tensors["blocks.3.attention.value"] = tensors["blocks.3.attention.value"] * 1.01
+    save_file(tensors, path)
+    assert run(["certify", str(model), "--json"]) == 1
+    refused = one_object(capsys.readouterr().out)
+    assert (refused["passed"], refused["bound"], refused["tol"]) == (False, None, 1e-4)
+    assert "3" in refused["reason"]
+    assert run(["certify", str(model)]) == 1
+    assert "no certificate" in capsys.readouterr().out
+
+
+def test_prove_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "gradient_descent", "--falsify", "--json"]) == 0
+    found = one_object(capsys.readouterr().out)
+    assert found["ok"] is True
+    assert found["counts"]
+    assert run(["prove", "gradient_descent"]) == 0
+    assert "gradient_descent" in capsys.readouterr().out
+
+
 def test_sample_comes_from_the_model(
     gp: GaussianProcess, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,6 +265,9 @@ def test_no_command_shows_help(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["build", "GP", "--out", "GP"], ["gp.json", "not a saved model"]),
         (["verify", "absent"], ["absent"]),
+        (["certify", "absent"], ["absent"]),
+        (["certify", "."], ["model.json"]),
+        (["prove", "riemann"], ["riemann"]),
         (["verify", "."], ["model.json"]),
         (["verify", "MODEL", "--samples", "0"], ["--samples", "0"]),
         (["sample", "MODEL", "--out", "x.csv"], ["--out=x.csv", ".npy"]),
@@ -321,6 +352,7 @@ def test_damaged_models(
         part = {"truncated": content[: len(content) // 2], "empty": b"", "foreign": b"GIF89a" * 50}
         path.write_bytes(part[damage])
     assert "model" in complaint(capsys, ["verify", str(model)])
+    complaint(capsys, ["certify", str(model)])
     out = model / "x.npy"
     complaint(capsys, ["sample", str(model), "--out", str(out)])
     assert not out.exists()

@@ -1,7 +1,7 @@
 """The `unroll` command: the one place that imports `unroll`, `constructions` and `proofs_check`.
 
-Exit status: 0 success, 1 a check that did not pass (`verify`), 2 bad input. Results go to standard
-output; progress and errors go to standard error, an error as one line.
+Exit status: 0 success, 1 a check that did not pass (`verify`, `certify`, `prove`), 2 bad input.
+Results go to standard output; progress and errors go to standard error, an error as one line.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ COMMANDS = {
     "plan": "plan",
     "build": "build",
     "verify": "verify",
+    "certify": "certify",
+    "prove": "prove",
     "sample": "sample",
 }
 
@@ -51,6 +53,7 @@ def command() -> None:
     """Transformers written by hand: from data to a transformer whose score is known.
 
     A first look: `unroll demo`. Your own data: `unroll fit`, `plan`, `build`, `verify`, `sample`.
+    Why it is right: `unroll certify`, `prove`.
     """
 
 
