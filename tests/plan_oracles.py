@@ -29,14 +29,21 @@ def autocov(kernel: Kernel, lag: int) -> float:
     if isinstance(kernel, CircleExponential):
         radius = kernel.radius or kernel.period / (2 * math.pi)
         chord = 2 * radius * abs(math.sin(math.pi * lag / kernel.period))
-        return math.exp(-((chord / kernel.length_scale) ** kernel.exponent))
+        return _stretched(chord / kernel.length_scale, kernel.exponent)
     relative = lag / kernel.length_scale
     if isinstance(kernel, Exponential):
-        return math.exp(-(relative**kernel.exponent))
+        return _stretched(relative, kernel.exponent)
     if isinstance(kernel, Polynomial):
         return (1 + relative) ** -kernel.power
     assert isinstance(kernel, Logarithmic)
     return (1 + math.log1p(relative)) ** -kernel.power
+
+
+def _stretched(relative: float, exponent: float) -> float:
+    """exp(-relative^exponent), zero where the power overflows."""
+    if relative > 0 and exponent * math.log(relative) > 700:
+        return 0.0
+    return math.exp(-(relative**exponent))
 
 
 def temporal_cov(kernel: Kernel, frames: int) -> np.ndarray:
@@ -92,21 +99,16 @@ def residual_gradient(x: np.ndarray, lower: float, upper: float, depth: int) -> 
     return value
 
 
-def chebyshev_polynomial(degree: int, x: np.ndarray) -> np.ndarray:
-    """T_n(x) for real x: cos(n arccos x) inside [-1, 1], cosh outside."""
-    x = np.asarray(x, dtype=np.float64)
-    inside = np.cos(degree * np.arccos(np.clip(x, -1, 1)))
-    outside = np.cosh(degree * np.arccosh(np.maximum(np.abs(x), 1)))
-    return np.where(np.abs(x) <= 1, inside, np.sign(x) ** degree * outside)
-
-
 def residual_chebyshev(x: np.ndarray, lower: float, upper: float, depth: int) -> np.ndarray:
-    """r_K(x) = T_K((theta - x) / delta) / T_K(theta / delta)."""
+    """r_K(x) = T_K((theta - x) / delta) / T_K(theta / delta), the latter as cosh(K arcosh)."""
     theta, delta = (upper + lower) / 2, (upper - lower) / 2
-    argument = np.clip((theta - x) / delta, -theta / delta, theta / delta)
-    return chebyshev_polynomial(depth, argument) / chebyshev_polynomial(
-        depth, np.array(theta / delta)
-    )
+    if delta == 0:
+        return np.zeros_like(x)
+    angle = depth * math.acosh(theta / delta)
+    log_denominator = angle + math.log1p(math.exp(-2 * angle)) - math.log(2)
+    # rounding may leave x outside by a digit
+    argument = np.clip((theta - x) / delta, -1, 1)
+    return np.cos(depth * np.arccos(argument)) * math.exp(-log_denominator)
 
 
 RESIDUALS = {
