@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sympy
 
-from proofs_check.discharge import all_of, identity, monotone, sum_nonnegative, summation
+from proofs_check.discharge import (
+    all_of,
+    identity,
+    monotone,
+    nonnegative,
+    smt,
+    sum_nonnegative,
+    summation,
+)
 from proofs_check.lemmas._kernels import EXPONENTIAL, LOGARITHMIC, POLYNOMIAL
 from proofs_check.outcome import Discharge
 from proofs_check.step import Step
@@ -31,6 +39,24 @@ def kernels_decrease() -> Step:
         "In every regime the kernel decreases in the lag.",
         r"\gamma'(h)\le0\quad(h>0)",
         all_of(*(decreases(regime) for regime in ("exponential", "polynomial", "logarithmic"))),
+    )
+
+
+def alternating_between() -> Step:
+    """Finite alternating sums of a decreasing non-negative sequence."""
+    first, second, rest, u, v = sympy.symbols("r_0 r_1 A u v", nonnegative=True)
+    return Step(
+        "An alternating sum of a decreasing sequence lies between 0 and its first term, by "
+        "induction on the number of terms: A is the sum that starts with the second one.",
+        r"r_0-r_1+\dots = r_0-A\in[0,r_0],\qquad0\le A\le r_1\le r_0",
+        all_of(
+            nonnegative(first - rest, {first: rest + u + v}),
+            nonnegative(first - (first - rest)),
+        ),
+        smt(
+            sympy.And(first - rest >= 0, first - rest <= first),
+            [rest <= second, second <= first],
+        ),
     )
 
 

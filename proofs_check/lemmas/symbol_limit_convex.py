@@ -52,7 +52,7 @@ from proofs_check.lemmas._kernels import (
     gram,
     symbol_at_pi,
 )
-from proofs_check.lemmas._steps import LOG_SLACK
+from proofs_check.lemmas._steps import LOG_SLACK, alternating_between
 from proofs_check.lemmas._uses import uses
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 from proofs_check.symbols import N, h, nu
@@ -109,12 +109,7 @@ def steps(largest: sympy.Expr | None = None, start: int = 1) -> list[Step]:
             ),
             smt((v - term) - (term - u) >= 0, [2 * term <= u + v]),
         ),
-        Step(
-            "An alternating sum of a decreasing sequence lies between 0 and its first term: pairs "
-            "from the front are >= 0, and so are the pairs that are left of r_0.",
-            r"0\le\sum_{n<N}(-1)^nr_n\le r_0",
-            all_of(nonnegative((remainder + u) - remainder), nonnegative(remainder + v)),
-        ),
+        alternating_between(),
         Step(
             "The first remainder is 1 - f(pi).",
             r"r_0 = S_0-f(\pi) = 1-f(\pi)",
