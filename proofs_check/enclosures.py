@@ -25,6 +25,7 @@ from proofs_check.balls import (
 )
 from proofs_check.carried import carried_autocov
 from proofs_check.enclose import ball, enclose
+from proofs_check.exponential_sums import doubled
 from proofs_check.symbols import ell
 from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
@@ -60,8 +61,10 @@ def enclose_operator(gp: GaussianProcess, lowering: Lowering) -> Enclosure:
     gamma = autocov_balls(gp.kernel, gp.frames)
     small, large = _spatial(gp.spatial_cov)
     bottom = _temporal_bottom(gp.kernel, gamma)
-    off = [abs(c - g) for c, g in zip(carried_autocov(lowering, gamma), gamma, strict=True)]
-    error = (2 * sum(off, arb(0)) - off[0]) * large  # a Toeplitz matrix holds lag zero once
+    carried = carried_autocov(lowering, gamma)
+    # a lag that is carried as it is has the kernel's own ball, which differs from itself by nothing
+    off = [arb(0) if c is g else c - g for c, g in zip(carried, gamma, strict=True)]
+    error = doubled(off) * large
     return Enclosure(bottom * small - error, temporal_top(gamma) * large + error, error)
 
 
