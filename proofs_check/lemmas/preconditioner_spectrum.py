@@ -28,7 +28,7 @@ tight: attained where the rest of the embedding is smaller than the block, C < 2
 
 Source
 ------
-R. Horn & C. Johnson, Matrix Analysis, 2nd ed., Section 0.7.3 and Theorem 7.7.8 (Schur complement);
+R. Horn & C. Johnson, Matrix Analysis, 2nd ed., Sections 0.7.3 and 7.7 (Schur complement);
 the variational form: S. Boyd & L. Vandenberghe, Convex Optimization, Appendix A.5.5.
 
 Example
