@@ -59,7 +59,7 @@ def steps(factor: sympy.Expr = 2 * b) -> list[Step]:
     n, i = (sympy.Symbol(name, integer=True, positive=True) for name in "ni")
     distance = sympy.IndexedBase("W", nonnegative=True)
     entropy = sympy.IndexedBase("k", nonnegative=True)
-    u, v, w, top = sympy.symbols("u v w b_max", nonnegative=True)
+    u, v, w, slack, top = sympy.symbols("u v w s b_max", nonnegative=True)
     return [
         Step(
             "The squared distance of two Gaussians on the line.",
@@ -86,7 +86,7 @@ def steps(factor: sympy.Expr = 2 * b) -> list[Step]:
                 2 * top * sympy.Sum(entropy[i], (i, 1, n)) - sympy.Sum(distance[i], (i, 1, n)),
                 2 * top * entropy[i] - distance[i],
                 (i, 1, n),
-                {top: u + v, entropy[i]: w, distance[i]: 2 * u * w},
+                {top: u + v, entropy[i]: w, distance[i]: 2 * u * w - slack},
             ),
         ),
         Step(

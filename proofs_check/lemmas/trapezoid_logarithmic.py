@@ -22,8 +22,9 @@ l, q, eta > 0, 0 < a < pi/2, 0 < theta < 1, (1 - theta) cos a > 1/e.
 
 Proof
 -----
-As for the polynomial kernel, averaged over its power: at height b the integral of the modulus is
-at most (1 + log(c cos b))^{-q}.  Large rates: Markov's inequality with e^{theta x}.  Small rates
+As for the polynomial kernel, averaged over its power (the integral over y converges uniformly on
+bounded sets, so phi is analytic): at height b the integral of the modulus is at most
+(1 + log(c cos b))^{-q}.  Large rates: Markov's inequality with e^{theta x}.  Small rates
 alone decay too slowly (like 1/n^q) and are replaced by rate 0, where the total at lag 0 is made
 right; 1 - e^{-s} <= s and 1/Gamma <= 8/7 leave a geometric series.
 
