@@ -116,7 +116,7 @@ def autocovariance(
         axes.set_ylim(lowest - 0.05, 1.02)
         if lowest < 0.05:
             axes.axhline(0, color=FAINT, lw=0.8)
-        axes.legend(ncols=2, loc="best", fontsize=9)
+        figure.legend(ncols=3, loc="outside upper left", fontsize=9)
 
 
 def convergence(

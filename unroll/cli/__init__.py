@@ -7,6 +7,7 @@ Results go to standard output; progress and errors go to standard error, an erro
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -88,6 +89,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the `unroll` command."""
+    # As an exception, so that half-written folders are removed when a scheduler stops the run.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(run())
 
 
