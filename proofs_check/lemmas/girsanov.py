@@ -167,7 +167,7 @@ def steps(factor: sympy.Expr = HALF) -> list[Step]:
 
 def measure(parameters: Parameters) -> mpmath.mpf:
     """KL at t_min: the variance of the generated law by its differential equation."""
-    with mpmath.workdps(30):
+    with mpmath.workdps(20):
         low, high = mpmath.mpf(parameters["t_min"]), mpmath.mpf(parameters["t_max"])
         wrong = mpmath.mpf(parameters["c"])
 
