@@ -146,7 +146,7 @@ def test_plan_says_why_a_row_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert run([*arguments, "--dtype", "float32", "--json"]) == 0
     for row in one_object(capsys.readouterr().out)["plans"]:
         assert row["layers"] is None
-        assert "float32 floor" in row["reason"]
+        assert ("float32 floor" in row["reason"]) == (row["attention"] in ("relu", "softmax"))
 
 
 def test_verify_passes_and_reports(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
