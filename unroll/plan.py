@@ -25,8 +25,10 @@ from unroll.validation import (
     Array,
     choice,
     diffusion_times,
+    in_range,
     integer,
     positive,
+    real,
     trailing_shape,
 )
 
@@ -50,6 +52,11 @@ class ErrorBudget:
     rate: float
     truncation: float
     rounding: float
+
+    def __post_init__(self) -> None:
+        for name, share in asdict(self).items():
+            if real(f"budget.{name}", share) < 0:
+                raise ArgumentError(f"budget.{name}", share, "must not be negative", "plan anew")
 
     @property
     def total(self) -> float:
@@ -104,7 +111,7 @@ class Plan:
     def __post_init__(self) -> None:
         get_method(self.method_name)
         integer("depth", self.depth, 1)
-        positive("tol", self.tol)
+        in_range("tol", self.tol, 0.0, 1.0, low_open=True, high_open=True)
         positive("t_min", self.t_min)
         positive("t_max", self.t_max)
         if self.t_min >= self.t_max:

@@ -12,6 +12,7 @@ from unroll.attention import Lowering, ReluLag
 from unroll.errors import ArgumentError
 from unroll.methods import METHODS
 from unroll.request import RATE_SHARE, Request
+from unroll.rounding import unit_roundoff
 from unroll.spectrum import Spectrum, spatial_bounds
 
 __all__ = ["DepthError", "below_floor", "check_band", "no_exponentials", "too_deep"]
@@ -33,7 +34,10 @@ def check_band(request: Request, lowering: ReluLag) -> None:
         return
     wider = f"use a bandwidth above {lowering.bandwidth}, or none to have it chosen"
     if math.isfinite(relative):
-        cost = f"costs a relative score error of {relative:.3g}, more than tol={request.tol:g}"
+        cost = (
+            f"costs a relative score error of {relative:.3g}, more than its share of "
+            f"tol={request.tol:g}"
+        )
         raise ArgumentError("bandwidth", lowering.bandwidth, cost, wider)
     column = lowering.autocov(gp.kernel, gp.frames)
     temporal = float(eigvalsh(toeplitz(column), subset_by_index=[0, 0])[0])
@@ -68,8 +72,9 @@ def no_exponentials(request: Request, terms: int, cost: float) -> ArgumentError:
 def below_floor(request: Request, lowering: Lowering) -> ArgumentError:
     """Say how small a tolerance the arithmetic allows."""
     floor = _floor(request, lowering)
+    advised = min(1.06 * floor, 0.99)  # so that the number still works when it is printed short
     kappa = request.spectrum.condition_number(request.t_min)
-    advice = [f"tol >= {floor:.2g}"] if floor < 1 else []
+    advice = [f"tol >= {advised:.2g}"] if floor < 1 else []
     if request.dtype == "float32":
         advice.append("dtype='float64'")
     if request.rounding == "guaranteed" and request.dtype == "float32":
@@ -88,7 +93,7 @@ def below_floor(request: Request, lowering: Lowering) -> ArgumentError:
 
 def _floor(request: Request, lowering: Lowering) -> float:
     """The smallest feasible tolerance to 2 %, or 1 where there is none."""
-    low, high = math.log(request.tol), 0.0
+    low, high = math.log(max(request.tol, unit_roundoff(request.dtype))), 0.0
     while high - low > 0.02:
         middle = (low + high) / 2
         solution = replace(request, tol=math.exp(middle)).solve(lowering)

@@ -8,9 +8,10 @@ from typing import Any
 
 from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
+from unroll.measured_rounding import measured_rounding
 from unroll.methods import Method
 from unroll.plan import ErrorBudget
-from unroll.rounding import guaranteed_rounding, measured_rounding
+from unroll.rounding import guaranteed_rounding
 from unroll.schedules import alpha_sq
 from unroll.spectrum import Spectrum, spatial_bounds
 
@@ -61,10 +62,9 @@ class Request:
                 dtype=self.dtype,
                 activation=self.activation,
             )
-        # rounding errors settle once the iteration has converged: one depth is enough
-        key = (lowering, self.solver.name)
+        key = (lowering, self.solver.name, depth)
         if key not in self.measured:
-            self.measured[key] = measured_rounding(*inputs, t_min=self.t_min, dtype=self.dtype)
+            self.measured[key] = measured_rounding(*inputs, t_min=self.t_min, t_max=self.t_max)
         return self.measured[key]
 
     def solve(self, lowering: Lowering) -> tuple[int, Spectrum, ErrorBudget | None] | None:

@@ -12,11 +12,8 @@ the iterates, where ``L = max eig(A_t)`` and ``eta L <= step_bound``:
 * ``eta alpha ||M|| <= step_bound mu S`` with ``mu = alpha ||M|| / (L S)``, where the root mean
   square ``S^2 = tr(A^{-1}) >= (N d)^2 / tr(A)``.
 
-``"guaranteed"`` is this bound. It charges every sum its worst case, so it exceeds what is seen by
-orders of magnitude. ``"measured"`` runs the iteration in the precision wanted, with the operator
-as the heads compute it in that precision, on a few sequences at the hardest diffusion time, and
-doubles what it sees: an estimate, which cannot be certified. It needs a more precise type to
-compare with, so it exists for float32 only.
+This bound charges every sum its worst case, so it exceeds what is seen by orders of magnitude;
+`unroll.measured_rounding` estimates the latter.
 """
 
 from __future__ import annotations
@@ -28,8 +25,7 @@ import numpy as np
 
 from unroll.attention import toeplitz_norm_bound
 from unroll.errors import ArgumentError
-from unroll.methods import iterate
-from unroll.schedules import alpha, alpha_sq, sigma_sq
+from unroll.schedules import alpha_sq
 
 if TYPE_CHECKING:
     from unroll.attention import Lowering
@@ -42,7 +38,6 @@ __all__ = [
     "DTYPES",
     "ROUNDING_MODELS",
     "guaranteed_rounding",
-    "measured_rounding",
     "unit_roundoff",
 ]
 
@@ -110,42 +105,9 @@ def guaranteed_rounding(
     sizes *= 1 + off * float(np.linalg.norm(gp.spatial_cov)) / spectrum.noisy(t_min)[0]
     local = u * (per_iterate * sizes + constant)
     total = float(method.error_weights(kappa, depth) @ local)
-    # the iterates are themselves perturbed by at most the total error
-    return total / (1 - total) if total < 1 else math.inf
-
-
-def measured_rounding(
-    gp: GaussianProcess,
-    lowering: Lowering,
-    method: Method,
-    spectrum: Spectrum,
-    depth: int,
-    *,
-    t_min: float,
-    dtype: str,
-    sequences: int = 8,
-) -> float:
-    """Twice the rounding error seen when the iteration runs in ``dtype`` at ``t_min``."""
-    v = gp.sample_noisy(sequences, t_min, rng=0)
-    lower, upper = spectrum.noisy(t_min)
-    signal, noise = float(alpha_sq(t_min)), float(sigma_sq(t_min))
-
-    def last(kind: str) -> np.ndarray:
-        real = np.dtype(kind).type
-        temporal = lowering.carried(gp.kernel, gp.frames, kind)
-        spatial = gp.spatial_cov.astype(kind)
-        *_, iterate_K = iterate(
-            method,
-            lambda s: real(signal) * (temporal @ (s @ spatial)) + real(noise) * s,
-            v.astype(kind) - real(alpha(t_min)) * gp.mean.astype(kind),
-            real(lower),
-            real(upper),
-            depth,
-        )
-        return iterate_K.astype(np.float64)
-
-    exact = last("float64")
-    return 2 * float(np.linalg.norm(last(dtype) - exact) / np.linalg.norm(exact))
+    # The iterates are themselves perturbed: by at most twice the total at any block, by the total
+    # at the last, since constant local errors add up to more with every block.
+    return total * (1 + total) / (1 - total) if total < 1 else math.inf
 
 
 def _mean_ratio(gp: GaussianProcess, t_min: float) -> float:

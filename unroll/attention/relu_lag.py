@@ -122,8 +122,11 @@ class ReluLag(Lowering):
         threshold, weight = self.hinges(kernel)
         knots = self.knots(np.arange(frames))
         score = knots[:, None] - threshold
-        # an embedding entry and a threshold are stored with one rounding each
-        score_error = 2 * (2 * self.frequencies + 1 + 4)
+        # an embedding entry is stored with one rounding and the error of its angle, 3 u pi f; a
+        # threshold with one rounding
+        frequency, power = self.harmonics()
+        angles = 3 * float(power @ frequency) * self.period / 2
+        score_error = 2 * (2 * self.frequencies + 1 + 4 + angles)
         active = score >= -score_error * np.finfo(np.float32).eps
         cancellation = np.abs(weight) * np.maximum(score, 0.0)
         # each output channel adds one nonzero product per head; the value map adds its own terms

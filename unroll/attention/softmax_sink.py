@@ -95,14 +95,15 @@ class SoftmaxSink(Lowering):
         log_gamma = np.where(gamma > 0, np.abs(kernel.log_autocov(np.arange(frames))), 0.0)
         sink = self.sink_logits(kernel, frames)
         top = max(0.0, float(sink.max()))  # what softmax subtracts from every logit
-        # a logit l is stored with error |l| u, the subtraction adds (|l| + top) u, exp 2 u
+        # a logit l is stored with error 6 |l| u (a power or two logarithms, and the type's own),
+        # the subtraction adds (|l| + top) u, exp 2 u
         mean_logit = toeplitz_norm_bound(gamma * log_gamma)
         mean_logit = mean_logit / self.normalizer + float(
             np.max(np.exp(sink) / self.normalizer * np.abs(sink))
         )
-        denominator = 2 * mean_logit + top + 4 + frames + 1
+        denominator = 7 * mean_logit + top + 4 + frames + 1
         application = frames + 1 + channels + 4
-        entry = 2 * log_gamma + top + 4 + denominator + application
+        entry = 7 * log_gamma + top + 4 + denominator + application
         return toeplitz_norm_bound(gamma * entry)
 
     def to_dict(self) -> dict[str, Any]:
