@@ -49,13 +49,18 @@ def round_up(value: arb) -> float:
 
 
 def maximum(
-    function: Callable[[arb], arb], low: float, high: float, relative_gap: float = 1e-8
+    function: Callable[[arb], arb],
+    low: float,
+    high: float,
+    relative_gap: float = 1e-8,
+    most_pieces: int = 4096,
 ) -> arb:
     """An upper bound of a function on ``[low, high]``, by subdivision.
 
     ``function`` maps a ball of arguments to a ball containing all values; pieces are split until
-    the largest upper bound is within ``relative_gap`` of a value that is attained. Returns that
-    upper bound as an exact ball (not finite where the function is not bounded on a piece).
+    the largest upper bound is within ``relative_gap`` of a value that is attained, or until there
+    are ``most_pieces``. Returns that upper bound as an exact ball (not finite where the function is
+    not bounded on a piece).
     """
 
     def piece(a: float, b: float) -> tuple[float, float, float]:
@@ -63,7 +68,7 @@ def maximum(
 
     heap = [piece(low, high)]
     attained = max(float(function(arb(x)).lower()) for x in (low, high))
-    for _ in range(4096):
+    for _ in range(most_pieces):
         bound, a, b = heap[0]
         middle = math.sqrt(a * b) if a > 0 else (a + b) / 2
         if -bound <= attained * (1 + relative_gap) or not a < middle < b:

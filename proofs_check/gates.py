@@ -23,6 +23,9 @@ __all__ = ["Gate", "Gates"]
 # Place of each feature among those of a step; the constant stands before all steps.
 _FEATURES = {"eta": 0, "eta*alpha": 1, "eta*alpha_sq": 2, "eta*sigma_sq": 3, "beta": 4}
 
+# How sharp a maximum over t need be: it is a bound in any case.
+_GAP, _MOST_PIECES = 0.05, 256
+
 Terms = Sequence[tuple[int, float]]
 """Feature number and coefficient."""
 
@@ -54,6 +57,7 @@ class Gates:
         self.momentum = model.plan.method.has_momentum
         self.steps = int(model.architecture["time_steps"])
         self.lower, self.upper = (arb(float(x)) for x in model.tensors["time.spectrum"])
+        self._bounds: dict[tuple[bool, tuple[tuple[int, float], ...]], arb] = {}
 
     def compare(
         self, k: int, listen: np.ndarray, table: np.ndarray, planned: Mapping[str, int]
@@ -95,12 +99,20 @@ class Gates:
 
     def _bound(self, terms: Terms, *, signed: bool = True) -> arb:
         """Maximum over t of ``|sum_q x_q phi_q(t)|``, or of ``sum_q |x_q| |phi_q(t)|``."""
+        key = signed, tuple(terms)
+        if key not in self._bounds:
+            # coefficients of one feature add up exactly here; balls of functions would not cancel
+            coefficients: dict[int, arb] = {}
+            for q, x in terms:
+                coefficients[q] = coefficients.get(q, arb(0)) + (arb(x) if signed else abs(arb(x)))
 
-        def value(t: arb) -> arb:
-            parts = [arb(x) * self.feature(q, t) for q, x in terms]
-            return abs(sum(parts, arb(0))) if signed else sum((abs(p) for p in parts), arb(0))
+            def value(t: arb) -> arb:
+                parts = [x * self.feature(q, t) for q, x in coefficients.items()]
+                return abs(sum(parts, arb(0))) if signed else sum((abs(p) for p in parts), arb(0))
 
-        return maximum(value, self.plan.t_min, self.plan.t_max, relative_gap=0.05)
+            low, high = self.plan.t_min, self.plan.t_max
+            self._bounds[key] = maximum(value, low, high, _GAP, _MOST_PIECES)
+        return self._bounds[key]
 
     def feature(self, q: int, t: arb) -> arb:
         """Time feature number ``q`` at ``t``, by the definition of the format."""
