@@ -3,6 +3,10 @@
 The exact relative root-mean-square error of an affine score ``s_hat`` needs no random draws. With
 ``V = alpha M + A^{1/2} z``, ``z`` standard normal, ``s_hat(V) - s(V) = E z + c`` is affine in ``z``
 and ``E ||E z + c||^2 = ||E||_F^2 + ||c||^2``, against ``E ||s||^2 = ||A^{-1/2}||_F^2``.
+
+Rounding is not affine. Where it grows with the input, as with a zero mean, the columns of ``E``
+carry it as a random draw would; next to a large mean it is noise of constant size, which every
+column would count anew: `SampledError` draws sequences for that case.
 """
 
 from __future__ import annotations
@@ -89,6 +93,29 @@ class ExactError:
 
     def _norm(self, linear: np.ndarray, constant: np.ndarray) -> float:
         return math.sqrt(float(np.sum(linear**2) + np.sum(constant**2))) / self.norm
+
+
+class SampledError:
+    """The relative rms error of any score over draws of ``V ~ p_t``; the interface of `ExactError`.
+
+    `inputs` are the draws, array (n, N, d).
+    """
+
+    def __init__(self, gp: GaussianProcess, t: float, n: int = 256, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        values, vectors = scipy.linalg.eigh(noisy_cov(gp, t))
+        z = rng.standard_normal((n, len(values)))
+        shape = (n, gp.frames, gp.channels)
+        offset = math.exp(-t / 2) * gp.mean
+        self.inputs = offset + ((z * np.sqrt(values)) @ vectors.T).reshape(shape)
+        self.scores = -((z / np.sqrt(values)) @ vectors.T).reshape(shape)
+
+    def __call__(self, outputs: np.ndarray) -> float:
+        return self.distance(outputs, self.scores)
+
+    def distance(self, one: np.ndarray, other: np.ndarray) -> float:
+        difference = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+        return float(np.linalg.norm(difference) / np.linalg.norm(self.scores))
 
 
 def residual_gradient(x: np.ndarray, lower: float, upper: float, depth: int) -> np.ndarray:

@@ -215,15 +215,16 @@ def test_max_layers_is_sharp(gp: GaussianProcess, target: float) -> None:
         assert int(stated(r"needs (\d+) layers", error)) == depth
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("attention", ["softmax", "relu"])
+@pytest.mark.parametrize(
+    ("dtype", "attention"), [("float64", "softmax"), ("float64", "relu"), ("float32", "softmax")]
+)
 @pytest.mark.parametrize("target", [1e-3, 1e-300])
 def test_refusals_are_quick_however_hopeless(attention: str, dtype: str, target: float) -> None:
     gp = GaussianProcess(Exponential(50.0, 2.0), 12, SPATIAL)
-    start = time.perf_counter()
+    start = time.process_time()
     for method in ("gradient", "chebyshev"):
         refused(gp, method=method, attention=attention, tol=target, t_min=1e-12, dtype=dtype)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize("attention", ["softmax", "relu"])

@@ -31,9 +31,10 @@ def test_unit_roundoff() -> None:
 
 
 def rounding_error(plan: Plan, t: float) -> float:
-    """Exact rms distance of the model and its iteration in 64-bit mantissas, relative to the score.
-    The model is given the input in its own precision: rounding it is part of the error."""
-    exact = oracle.ExactError(plan.gp, t)
+    """rms distance of the model and its iteration in 64-bit mantissas, relative to the score. The
+    model is given the input in its own precision: rounding it is part of the error."""
+    measure = oracle.SampledError if plan.gp.has_mean else oracle.ExactError
+    exact = measure(plan.gp, t)
     with torch.no_grad():
         inputs = torch.as_tensor(exact.inputs.astype(plan.dtype))
         outputs = build(plan)(inputs, t).double().numpy()
