@@ -48,3 +48,9 @@ def iteration(condition: float) -> float:
     """Rounding of an unrolled iteration, relative to the solution: local errors of some ten
     roundings add up to at most about condition / 4 of their size, whatever the depth."""
     return 32 * EPS * (1 + condition)
+
+
+#: Link 1: torch and numpy add the same numbers in another order, and apply other exp and erf:
+#: a few roundings per block, relative to the score, magnified by the largest slope of a ReLU head
+#: and by the size of the mean. Largest seen: 0.8.
+LINK_ONE = 4.0
