@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import acb, arb, arb_mat
 from scipy.linalg import eigvalsh, matmul_toeplitz
 
 from proofs_check import lemmas
@@ -184,15 +184,14 @@ def _euler(kernel: Exponential) -> arb:
 
 
 def _circulant_bottom(kernel: CircleExponential) -> arb:
+    """The eigenvalues of a circulant are the discrete Fourier transform of its first row."""
     period = int(kernel.period)
     half = autocov_balls(kernel, period // 2 + 1)
-    row = [half[min(k, period - k)] for k in range(period)]
-    cosine = [(2 * arb.pi() * k / period).cos() for k in range(period)]
-    smallest = None
-    for m in range(period // 2 + 1):
-        value = sum((row[k] * cosine[k * m % period] for k in range(period)), arb(0))
-        smallest = value if smallest is None else smallest.min(value)
-    return arb(0) if smallest is None else smallest
+    row = [acb(half[min(k, period - k)]) for k in range(period)]
+    smallest: arb = half[0] * period  # no eigenvalue is above the trace
+    for value in acb.dft(row):
+        smallest = smallest.min(value.real)
+    return smallest
 
 
 def _spatial(spatial_cov: np.ndarray) -> tuple[arb, arb]:

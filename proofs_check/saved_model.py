@@ -106,6 +106,7 @@ def read_saved(path: str | Path) -> SavedModel:
             f"is truncated or not a safetensors file ({error})",
             "save the model anew",
         ) from error
+    _check_extent(description.get("plan"), tensors)
     plan = Plan.from_dict(description.get("plan"))
     architecture = description.get("architecture")
     if not isinstance(architecture, dict) or not isinstance(architecture.get("stream"), dict):
@@ -114,6 +115,19 @@ def read_saved(path: str | Path) -> SavedModel:
     model = SavedModel(architecture, plan, tensors, _channels(architecture["stream"], plan))
     _check_tensors(model)
     return model
+
+
+def _check_extent(plan: Any, tensors: dict[str, np.ndarray]) -> None:
+    """A plan larger than its file is refused before anything of its size is allocated."""
+    claim = plan if isinstance(plan, dict) else {}
+    problem = claim.get("problem")
+    frames = problem.get("frames") if isinstance(problem, dict) else None
+    rows = tensors["position"].shape[:1] if "position" in tensors else ()
+    if isinstance(frames, int) and (frames,) != rows:
+        raise CertificateError(f"plan.problem.frames={frames}: position has shape {rows}")
+    depth = claim.get("depth")
+    if isinstance(depth, int) and depth > len(tensors):
+        raise CertificateError(f"plan.depth={depth}: the file holds fewer blocks")
 
 
 def _channels(stream: dict[str, Any], plan: Plan) -> dict[str, slice]:

@@ -395,6 +395,7 @@ def test_eulers_transform_agrees_with_the_plain_sum(length: float, exponent: flo
         Exponential(40.0, 2.0),
         Exponential(1e6, 1.5),
         CircleExponential(100.0, 2.0, period=200),
+        CircleExponential(8.0, 1.0, period=5000),
         Polynomial(1e-200, 1.0),
         Logarithmic(1.0, 500.0),
     ],
@@ -403,6 +404,15 @@ def test_eulers_transform_agrees_with_the_plain_sum(length: float, exponent: flo
 def test_extreme_kernels_are_certified(kernel: Kernel) -> None:
     """Once refused, or an hour's work: short Gaussians, wide circles, very long kernels."""
     certify(make_plan(GaussianProcess(kernel, 100, [[1.0]]), tol=0.1, t_min=0.1))
+
+
+@pytest.mark.parametrize("period", [2, 3, 7, 24])
+def test_the_smallest_eigenvalue_of_a_circulant(period: int) -> None:
+    kernel = CircleExponential(3.0, 1.3, period=period)
+    row = [oracle.autocov(kernel, lag) for lag in range(period)]
+    smallest = np.linalg.eigvalsh(scipy.linalg.circulant(row))[0]
+    with precision():
+        assert float(symbol_minimum(kernel)) == pytest.approx(smallest, rel=1e-12)
 
 
 def test_a_band_is_charged_to_both_ends() -> None:
