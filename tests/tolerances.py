@@ -54,3 +54,6 @@ def iteration(condition: float) -> float:
 #: a few roundings per block, relative to the score, magnified by the largest slope of a ReLU head
 #: and by the size of the mean. Largest seen: 0.8.
 LINK_ONE = 4.0
+
+#: Random small transformers in torch, numpy and plain loops: a few hundred roundings.
+TWIN = 1e-11
