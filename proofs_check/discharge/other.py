@@ -62,8 +62,8 @@ _IN_PROGRESS: list[str] = []
 
 
 @cache
-def _checked(found: Lemma) -> Report:
-    """A lemma's report, made once however many others rest on it."""
+def checked(found: Lemma) -> Report:
+    """A lemma's report, made once however many others rest on it; `prove` starts afresh."""
     return found.check()
 
 
@@ -78,7 +78,7 @@ def lemma(name: str) -> Discharge:
             return failed(f"circular: {' -> '.join([*_IN_PROGRESS, name])}")
         _IN_PROGRESS.append(name)
         try:
-            report = _checked(lemmas.get(name))
+            report = checked(lemmas.get(name))
         finally:
             _IN_PROGRESS.remove(name)
         if not report.ok:

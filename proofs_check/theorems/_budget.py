@@ -52,8 +52,13 @@ def lowering_steps(allowed: sympy.Expr = ALLOWED) -> list[Step]:
                 monotone(cost / (gap + more), more, "decreasing"),
             ),
         ),
+        rests_on(
+            "banded_definite",
+            "A band that drops little stays positive definite; one that drops more need not.",
+            r"\lambda_{\min}(\tilde A)\ge\lambda_{\min}(A)-2\alpha^2T_N(J)\,\|\Sigma\|",
+        ),
         Step(
-            "What is left stays positive definite.",
+            "Here it does.",
             r"E\le\frac{\varepsilon}{4+5\varepsilon}(f_\pi\mu_{\min}+w)\ \Rightarrow\ "
             r"f_\pi\mu_{\min}+w-E>0",
             positive(1 - share),
@@ -97,6 +102,11 @@ def band_steps(tail_allowed: sympy.Expr = TAIL_ALLOWED) -> list[Step]:
 def head_steps() -> list[Step]:
     """Attention that carries what it is asked to, exactly."""
     return [
+        rests_on(
+            "softmax_sink",
+            "One softmax head with an attention sink carries any positive kernel.",
+            r"\frac{\gamma(|i-j|)}{\sum_k\gamma(|i-k|)+(Z-D_i)} = \frac{\gamma(|i-j|)}Z",
+        ),
         rests_on(
             "relu_interpolant",
             "A band of lags takes one ReLU head per lag, J + 1 in all.",

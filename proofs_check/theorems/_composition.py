@@ -17,7 +17,7 @@ from proofs_check.theorems._budget import (
     lowering_steps,
     total_steps,
 )
-from proofs_check.theorems._depth import depth_steps, spectrum_steps
+from proofs_check.theorems._depth import depth_steps, rests_on, spectrum_steps
 from proofs_check.theorems.quantities import (
     ALLOWED,
     DEPTH,
@@ -78,6 +78,11 @@ def compose(
         *heads,
         *total_steps(claims.gain),
         *growth,
+        rests_on(
+            "symbol_elementary",
+            "In closed form (for the exponential regime where nu <= 1): f(pi) >= (1 - gamma(1))/2.",
+            r"\frac{1-\gamma(1)}2\le f_\pi\le1-\gamma(1)",
+        ),
         Step(
             "The condition number grows in proportion to T_0.",
             r"\frac\kappa{T_0}\to\frac{2\mu_{\max}}{f_\pi\mu_{\min}+w}\quad(T_0\to\infty)",

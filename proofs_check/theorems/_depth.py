@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import sympy
 
 from proofs_check.discharge import all_of, identity, lemma, monotone, nonnegative
-from proofs_check.lemmas.operator_norm import BOUND as ROW_SUM
-from proofs_check.lemmas.operator_norm import centre, others
+from proofs_check.lemmas.row_sums import AFTER, BEFORE, CENTRE, ROW
 from proofs_check.step import Step
 from proofs_check.symbols import K, kappa
 from proofs_check.theorems.quantities import (
@@ -55,13 +54,22 @@ def spectrum_steps() -> list[Step]:
         rests_on(
             "operator_norm",
             "No eigenvalue of a symmetric matrix is above its largest absolute row sum.",
-            r"\|E\|_2\le|e_0|+2\sum_{0<k<N}|e_k|",
+            r"\|E\|_2\le\max_i\sum_j|E_{ij}|\le|e_0|+2\sum_{0<k<N}|e_k|",
+        ),
+        rests_on(
+            "row_sums",
+            "The middle row of the temporal covariance has the largest sum.",
+            r"\max_i\sum_j\gamma(|i-j|)\le1+2\sum_{0<k\le N/2}\gamma(k)",
         ),
         Step(
             "So no eigenvalue of the temporal covariance is above 1 + 2 T_0.",
             r"\lambda_{\max}(\Gamma)\,\mu_{\max}\le(1+2T_0)\,\mu_{\max},"
-            r"\qquad T_0\ge\sum_{0<k<N}\gamma(k)",
-            identity(ROW_SUM.subs({centre: 1, others: T_0}) * mu_max, UPPER, automatic=True),
+            r"\qquad T_0\ge\sum_{0<k\le N/2}\gamma(k)",
+            identity(
+                ROW.subs({BEFORE: 1 + T_0, AFTER: 1 + T_0, CENTRE: 1}) * mu_max,
+                UPPER,
+                automatic=True,
+            ),
         ),
         rests_on(
             "noisy_spectrum",

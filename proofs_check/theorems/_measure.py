@@ -80,11 +80,13 @@ def relative_error(
 
 
 def spectrum(regime: str, parameters: Parameters, bandwidth: int) -> tuple[float, float]:
-    """Ends of the spectrum of the banded A_t: f(pi), the row sum, and what the band drops."""
+    """Ends of the spectrum of the banded A_t: f(pi), the largest row, and what the band drops."""
     gamma, t = lags(regime, parameters), parameters["t"] + parameters["later"]
     dropped = 2 * tail_beyond(gamma, bandwidth) * parameters["mu_max"]
     low = float(smallest_symbol(regime, parameters)) * parameters["mu_min"] - dropped
-    high = (1 + 2 * sum(gamma[1:])) * parameters["mu_max"] + dropped
+    frames = range(parameters["N"])
+    largest = max(sum(gamma[abs(i - j)] for j in frames) for i in frames)
+    high = largest * parameters["mu_max"] + dropped
     return float(np.exp(-t) * low - np.expm1(-t)), float(np.exp(-t) * high - np.expm1(-t))
 
 

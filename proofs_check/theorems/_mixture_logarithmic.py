@@ -47,7 +47,7 @@ def steps(
         ),
         Step(
             "The spacing makes both discretisation terms together a third of tau.",
-            r"\eta = \frac{\pi^2}{2\log(1+12c/\tau)},\ c=(1-\tfrac12\log2)^{-q}:\quad"
+            r"\eta = \frac{\pi^2}{2\log(1+12c/\tau)},\ c=(1-\tfrac12\log2)^{-q}:\quad "
             r"D(1+\tfrac h\ell)+D(1)\le2D(1) = \frac\tau3",
             all_of(
                 identity(2 * discretisation.subs({at: 1, spacing: step}), tau / 3, automatic=True),

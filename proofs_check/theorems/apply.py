@@ -68,7 +68,7 @@ def design_for(gp: GaussianProcess, *, tolerance: float, t_min: float) -> Design
     >>> from unroll import Exponential
     >>> gp = GaussianProcess(Exponential(8.0), 64, np.eye(2))
     >>> design_for(gp, tolerance=1e-6, t_min=0.01).depth["chebyshev"]
-    117
+    116
     """
     values = values_of(gp, tolerance=tolerance, t_min=t_min)
     return theorems.get(gp.kernel.regime).design(values)

@@ -4,8 +4,8 @@ Statement
 ---------
 gamma(h) = (1 + log(1 + h/ell))^{-q}, q > 0, eig(Sigma) in [mu_min, mu_max], t >= t_min,
 w = e^{t_min} - 1, 0 < tol < 1.  With kappa = ((1 + 2 T_0) mu_max + w) / (f(pi) mu_min + w), T_0 the
-sum over blocks 2^m <= k < 2^{m+1} of lags of their number times the mean of gamma at their ends,
-the relative rms score error is at most tol with one of
+sum over the blocks 2^m <= k < 2^{m+1} of the lags up to N/2, of their number times the mean of
+gamma at their ends, the relative rms score error is at most tol with one of
 
 - one softmax head with a sink;
 - M = n + r + 2 heads with linear biases (ALiBi), one of rate 0, the others of the rates
@@ -45,7 +45,7 @@ Example
 >>> problem = dict(ell=8.0, power=1.0, N=64, f_pi=0.0614, mu_min=1.0, mu_max=1.0, t=0.01, tol=1e-6)
 >>> design = THEOREM.design(problem)
 >>> design.exponentials, design.depth["gradient"], design.depth["chebyshev"]
-(160, 5686, 213)
+(160, 3498, 167)
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ import sympy
 from proofs_check import lemmas
 from proofs_check.discharge import identity
 from proofs_check.lemmas._kernels import LOGARITHMIC
+from proofs_check.lemmas.trapezoid_polynomial import left, right
 from proofs_check.lemmas.truncation_floor import delta
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 from proofs_check.symbols import J, N, ell, h, power
@@ -66,7 +67,7 @@ from proofs_check.theorems._depth import rests_on
 from proofs_check.theorems._evidence import PARAMETERS, POINT, derived, measured, refutations
 from proofs_check.theorems._measure import lags, tail_beyond
 from proofs_check.theorems._mixtures import every_lag_step
-from proofs_check.theorems.quantities import ERROR, TAIL_ALLOWED, tail
+from proofs_check.theorems.quantities import ERROR, HALF, TAIL_ALLOWED, tail
 from proofs_check.theorems.theorem import Case, Theorem
 
 _CHORD = lemmas.get("tail_logarithmic").bound
@@ -76,11 +77,11 @@ _block = sympy.Symbol("m", integer=True, nonnegative=True)
 
 
 def block_total() -> sympy.Expr:
-    """All lags, cut into blocks that double, each by the lemma's chord."""
+    """The lags up to N/2, cut into blocks that double, each by the lemma's chord."""
     first = 2**_block
-    last = sympy.Min(2 * first - 1, N - 1)
+    last = sympy.Min(2 * first - 1, HALF)
     chord = _CHORD.subs({J: first - 1, N: last + 1}, simultaneous=True)
-    blocks = sympy.floor(sympy.log(sympy.Max(N - 1, 1), 2))
+    blocks = sympy.floor(sympy.log(sympy.Max(HALF, 1), 2))
     return sympy.Sum(chord, (_block, 0, blocks))
 
 
@@ -101,9 +102,9 @@ def steps(
         all_lags=[
             rests_on(
                 "tail_logarithmic",
-                "All lags together, block by block: gamma is convex, its chord is above it.",
-                r"T_0 = \sum_m\sum_{k=2^m}^{2^{m+1}-1}\gamma(k)\le"
-                r"\sum_m2^m\,\frac{\gamma(2^m)+\gamma(2^{m+1}-1)}2",
+                "The lags up to N/2, block by block: gamma is convex, its chord is above it.",
+                r"T_0 = \sum_{2^m\le N/2}(b_m-2^m+1)\,\frac{\gamma(2^m)+\gamma(b_m)}2,"
+                r"\quad b_m = \min(2^{m+1}-1,\lfloor N/2\rfloor)",
             ),
             rests_on(
                 "growth_logarithmic",
@@ -122,7 +123,7 @@ def steps(
             rests_on(
                 "trapezoid_logarithmic",
                 "The trapezoidal rule in the logarithm of the rate, and its error at every lag.",
-                r"\Bigl|\gamma(h)-\sum_kw_ke^{-x_kh/\ell}-\bigl(1-\sum_kw_k\bigr)\Bigr|\le"
+                r"\Bigl|\gamma(h)-\sum_kw_ke^{-x_kh/\ell}-\bigl(1-\sum_kw_k\bigr)\Bigr|\le "
                 r"D(1+\tfrac h\ell)+D(1)+\text{two tails}",
             ),
             every_lag_step(),
@@ -220,6 +221,13 @@ THEOREM: Theorem = Theorem(
             },
         ),
     ),
-    scaling={"bandwidth_needed": BANDWIDTH_NEEDED},
+    kernel=LOGARITHMIC,
+    parts=(
+        (r"\eta =", "spacing of the exponentials in the logarithm of their rate", mixture.SPACING),
+        (r"n+1\ge", "small rates", mixture.SMALLEST),
+        (r"e^{(r+1)\eta}\ge", "large rates", mixture.CORNER),
+        (r"M =", "exponentials: n + r + 1 and one constant", left + right + 2),
+        (r"J\ge", "needed by every band", BANDWIDTH_NEEDED),
+    ),
     power_name="q",
 )

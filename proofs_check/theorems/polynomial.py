@@ -5,8 +5,8 @@ Statement
 gamma(h) = (1 + h/ell)^{-p}, p > 0, eig(Sigma) in [mu_min, mu_max], t >= t_min, w = e^{t_min} - 1,
 0 < tol < 1.  With kappa = ((1 + 2 T_0) mu_max + w) / (f(pi) mu_min + w) and
 
-    T_0 = ell/(p-1) (p > 1),  ell log(1 + (N-1)/ell) (p = 1; for p > 1, too),
-    T_0 = ell/(1-p) [(1 + (N-1)/ell)^{1-p} - 1] (p < 1)
+    T_0 = ell/(p-1) (p > 1),  ell log(1 + (N/2)/ell) (p = 1; for p > 1, too),
+    T_0 = ell/(1-p) [(1 + (N/2)/ell)^{1-p} - 1] (p < 1), N/2 rounded down,
 
 the relative rms score error is at most tol with one of
 
@@ -58,6 +58,7 @@ from proofs_check import lemmas
 from proofs_check.discharge import all_of, identity, monotone
 from proofs_check.lemmas._kernels import POLYNOMIAL
 from proofs_check.lemmas.tail_polynomial_summable import delta
+from proofs_check.lemmas.trapezoid_polynomial import left, right
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 from proofs_check.symbols import J, N, ell, h, power
 from proofs_check.theorems import _mixture_polynomial as mixture
@@ -65,16 +66,16 @@ from proofs_check.theorems._composition import TRUE, Claims, compose, grows_like
 from proofs_check.theorems._depth import rests_on
 from proofs_check.theorems._evidence import PARAMETERS, POINT, derived, measured, refutations
 from proofs_check.theorems._mixtures import every_lag_step
-from proofs_check.theorems.quantities import ERROR, tail, tol, w
+from proofs_check.theorems.quantities import ERROR, HALF, tail, tol, w
 from proofs_check.theorems.theorem import Case, Theorem
 
 _TAIL = {name: lemmas.get(f"tail_polynomial_{name}") for name in ("summable", "critical", "slow")}
 _GROWTH = lemmas.get("growth_polynomial").also
 
 
-def total(name: str) -> sympy.Expr:
-    """The lemma's tail from lag 0 on: all lags together."""
-    return _TAIL[name].bound.subs(J, 0)
+def total(name: str, last: sympy.Expr = HALF) -> sympy.Expr:
+    """The lemma's tail from lag 0 on, up to the lag `last`."""
+    return _TAIL[name].bound.subs({J: 0, N: last + 1})
 
 
 def bandwidth(name: str) -> sympy.Expr:
@@ -99,16 +100,16 @@ def steps(
             rests_on(
                 "growth_polynomial",
                 "All lags together, and the largest eigenvalue: bounded, log N or N^{1-p}.",
-                r"T_0 = \frac\ell{p-1},\quad\ell\log\bigl(1+\tfrac{N-1}\ell\bigr),\quad"
+                r"T_N(0)\le\frac\ell{p-1},\quad\ell\log\bigl(1+\tfrac{N-1}\ell\bigr),\quad"
                 r"\frac\ell{1-p}\Bigl[\bigl(1+\tfrac{N-1}\ell\bigr)^{1-p}-1\Bigr]\qquad"
                 r"(p>1,\ p=1,\ p<1)",
             ),
             Step(
-                "These are the tails from lag 0 on.",
-                r"1+2T_0 = 1+2T_N(0)",
+                "The tails from lag 0 on; T_0 is the same with the lag N/2 in the place of N - 1.",
+                r"1+2T_N(0)",
                 all_of(
                     *(
-                        identity(1 + 2 * total(name), _GROWTH[name], automatic=True)
+                        identity(1 + 2 * total(name, N - 1), _GROWTH[name], automatic=True)
                         for name in _TAIL
                     )
                 ),
@@ -204,7 +205,7 @@ def _case(condition: str, name: str, low: float, high: float) -> Case:
         condition=condition,
         holds=lambda parameters: low <= parameters["power"] <= high,
         total=summed,
-        total_limit=total(name),
+        total_limit=total(name, N - 1),
         tail=_TAIL[name].bound,
         bandwidth=bandwidth(name),
         exponentials=mixture.HEADS,
@@ -223,7 +224,7 @@ THEOREM: Theorem = Theorem(
     name="polynomial",
     regime="polynomial",
     doc=__doc__,
-    claim=r"M = O\Bigl(\tfrac1p\log^2\tfrac1\tau\Bigr),\quad"
+    claim=r"M = O\Bigl(\tfrac1p\log^2\tfrac1\tau\Bigr),\quad "
     r"J = O\Bigl(\ell\,(\varepsilon\sigma^2)^{-1/(p-1)}\Bigr)\ (p>1),\quad"
     r"\kappa = O(1),\ O(\log N),\ O(N^{1-p})\ \text{for}\ p>1,\ p=1,\ p<1",
     kind="upper",
@@ -246,6 +247,13 @@ THEOREM: Theorem = Theorem(
         WrongVariant("half the small rates", steps=partial(steps, smallest=mixture.SMALLEST / 2)),
         WrongVariant("twice the spacing", steps=partial(steps, spacing=2 * mixture.SPACING)),
         *mutations(steps),
+    ),
+    kernel=POLYNOMIAL,
+    parts=(
+        (r"\eta =", "spacing of the exponentials in the logarithm of their rate", mixture.SPACING),
+        (r"n+1\ge", "small rates", mixture.SMALLEST),
+        (r"e^{(r+1)\eta}\ge", "large rates", mixture.CORNER),
+        (r"M =", "exponentials: n + r + 1", left + right + 1),
     ),
     cases=(
         _case("p>1", "summable", 1 + 2**-40, float("inf")),

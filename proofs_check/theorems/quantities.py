@@ -9,7 +9,7 @@ the heads leave out) and on rounding.
 name             meaning
 ================ =========================================================================
 ``LOWER``        f(pi) mu_min, a lower bound of eig(Gamma x Sigma)
-``UPPER``        (1 + 2 T_0) mu_max, an upper bound; T_0 >= the sum of gamma over all lags > 0
+``UPPER``        (1 + 2 T_0) mu_max, an upper bound; T_0 >= the sum of gamma over 0 < k <= N/2
 ``KAPPA``        condition number of A_t at t_min, where it is largest
 ``ALLOWED``      |Gamma~ - Gamma| |Sigma| that the lowering may cost
 ``KAPPA_HEADS``  condition number of what such heads carry
@@ -25,6 +25,7 @@ import sympy
 from proofs_check import lemmas
 from proofs_check.lemmas.perturbation import delta, e
 from proofs_check.lemmas.symbol_minimum import SYMBOL
+from proofs_check.lemmas.trapezoid_polynomial import left, right
 from proofs_check.symbols import K, L, N, ell, kappa, m, nu, power, t
 
 METHODS = ("gradient", "chebyshev")
@@ -39,11 +40,13 @@ NOISE = sympy.exp(t) - 1
 mu_min, mu_max = sympy.symbols("mu_min mu_max", positive=True)
 """eig(Sigma) lies in [mu_min, mu_max]."""
 T_0 = sympy.Symbol("T_0", nonnegative=True)
-"""Bound of the sum of gamma(k) over 0 < k < N."""
+"""Bound of the sum of gamma(k) over 0 < k <= N/2."""
 E = sympy.Symbol("E", nonnegative=True)
 """|Gamma~ - Gamma| |Sigma| of the lowering."""
 tail = sympy.Symbol("delta_T", positive=True)
 """Sum of the lags that a band may drop."""
+HALF = sympy.floor(N / 2)
+"""The longest lag of the middle row on either side."""
 tau = sympy.Symbol("tau", positive=True)
 """Error that each lag of a sum of exponentials may have."""
 
@@ -55,7 +58,7 @@ LOWER = SYMBOL * mu_min
 UPPER = (1 + 2 * T_0) * mu_max
 KAPPA = (UPPER + w) / (LOWER + w)
 
-SHARE = LOWERING_SHARE * tol / (1 + tol + LOWERING_SHARE * tol)
+SHARE = sympy.cancel(LOWERING_SHARE * tol / (1 + tol + LOWERING_SHARE * tol))
 """ALLOWED relative to LOWER + w: solves (1 + tol) x / (1 - x) = tol/4."""
 ALLOWED = SHARE * (LOWER + w)
 TAIL_ALLOWED = ALLOWED / (2 * mu_max)
@@ -101,6 +104,8 @@ _NAMES = {
     T_0: "T_0",
     delta: r"\delta_K",
     K: "K",
+    left: "n",
+    right: "r",
 }
 
 

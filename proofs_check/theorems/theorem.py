@@ -8,18 +8,20 @@ parameter, and evaluates them: `Theorem.design`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import mpmath
 import sympy
 
+from proofs_check import lemmas
 from proofs_check.lemma import Lemma
 from proofs_check.lemmas.perturbation import delta
+from proofs_check.report import Report
 from proofs_check.step import Parameters, Step
-from proofs_check.symbols import J, K, kappa
+from proofs_check.symbols import J, K, N, kappa
 from proofs_check.theorems.numbers import number
 from proofs_check.theorems.quantities import (
     DEPTH,
@@ -56,9 +58,9 @@ class Case:
     holds
         Whether parameters are in it.
     total
-        Bound of the sum of gamma(k) over 0 < k < N.
+        Bound of the sum of gamma(k) over 0 < k <= N/2.
     total_limit
-        The same in a form that shows how it grows, or does not, with N.
+        Bound of the sum over 0 < k < N in a form that shows how it grows, or does not, with N.
     tail
         Bound of the sum over J < k < N; None where no band is offered.
     bandwidth
@@ -66,7 +68,9 @@ class Case:
     exponentials
         Sufficient number of exponentials for an error of ``tau`` at every lag (already rounded).
     orders
-        Growth in N, kappa, tol and the regime's parameters, for reading, by column of the table.
+        Growth in N, tol and the regime's parameters, for reading, by column of the table.
+    monotone
+        Whether gamma is completely monotone in the lag.
     """
 
     condition: str
@@ -77,6 +81,7 @@ class Case:
     bandwidth: sympy.Expr | None
     exponentials: sympy.Expr | None
     orders: Mapping[str, sympy.Expr | None]
+    monotone: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,16 +124,16 @@ class Theorem(Lemma):
 
     regime: str
     cases: tuple[Case, ...]
-    scaling: Mapping[str, sympy.Expr] = field(default_factory=dict)
-    """Further formulas worth reading, by name."""
+    kernel: sympy.Expr
+    """gamma(h)."""
+    parts: tuple[tuple[str, str, sympy.Expr], ...] = ()
+    """Further formulas worth reading: LaTeX name, words, expression."""
     power_name: str = "p"
     """How the regime's ``power`` is written."""
 
     @cached_property
     def rests_on(self) -> tuple[str, ...]:
         """The lemmas that its steps name, and those that these rest on, in order of use."""
-        from proofs_check import lemmas
-
         found: dict[str, None] = {}
 
         def visit(steps: Any) -> None:
@@ -140,6 +145,9 @@ class Theorem(Lemma):
 
         visit(self.steps)
         return tuple(found)
+
+    def _report(self, steps: Sequence[Step]) -> Report:
+        return replace(super()._report(steps), role="theorem", rests_on=self.rests_on)
 
     def case(self, parameters: Parameters) -> Case:
         """The case that applies."""
@@ -165,7 +173,8 @@ class Theorem(Lemma):
         values["tau"] = min(mpmath.mpf(1), number(LAG_ALLOWED, values))
         largest = int(values["N"]) - 1
         bandwidth = largest
-        if values["T_0"] <= values["delta_T"]:
+        values["T_all"] = number(case.total, {**values, N.name: 2 * largest})
+        if values["T_all"] <= values["delta_T"]:
             bandwidth = 0
         elif case.bandwidth is not None:
             bandwidth = min(largest, max(0, _ceiling(case.bandwidth, values)))
@@ -189,7 +198,7 @@ class Theorem(Lemma):
         tail = self.case(design.values).tail
         if bandwidth >= int(design.values["N"]) - 1:
             return mpmath.mpf(0)
-        dropped = design.values[T_0.name]
+        dropped = design.values["T_all"]
         if tail is not None and bandwidth > 0:
             dropped = min(dropped, number(tail, {**design.values, J.name: bandwidth}))
         return number(2 * mu_max * T_0, {**design.values, T_0.name: dropped})
