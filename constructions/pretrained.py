@@ -51,6 +51,7 @@ def save(model: UnrolledTransformer, path: str | Path) -> None:
     try:
         tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
         save_file(tensors, fresh / _WEIGHTS)
+        (fresh / _WEIGHTS).chmod(0o644)  # as other files; safetensors makes them private
         description = {
             "format": FORMAT,
             "library_version": _version(),

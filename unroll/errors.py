@@ -25,7 +25,11 @@ def abbreviate(value: Any) -> str:
             return f"array of shape {value.shape}"
         value = value.tolist()
     text = " ".join((value if isinstance(value, str) else repr(value)).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    if len(text) <= _LONGEST:
+        return text
+    # both ends tell: the start of a value, the file name of a path
+    half = (_LONGEST - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
 
 
 class ArgumentError(ValueError):
