@@ -57,8 +57,8 @@ for variant in lemma.wrong_variants:
 # ## A theorem composes lemmas
 #
 # One theorem for each decay regime says how many heads and layers suffice. Slow decay is where
-# truncation breaks: for a logarithmic kernel no bandwidth that grows slower than the sequence works,
-# and that is a theorem too.
+# truncation breaks: for a logarithmic kernel no bandwidth that grows slower than the sequence
+# works, and that is a theorem too.
 
 # %%
 report = prove("logarithmic")
@@ -67,10 +67,10 @@ for line in str(report).splitlines()[:6]:
 print(f"... and {len(report.reports) - 6} more lemmas")
 
 # %% [markdown]
-# What the three theorems say, side by side: how the sufficient sizes grow with the number of frames
-# $N$, the length scale $\ell$ and the tolerance $\varepsilon$ ($w\varepsilon$ is the share for a band
-# of lags, $\tau$ that for exponentials). The first row is the shape of the paper's Theorem 1. A softmax
-# head with a sink is one head throughout.
+# What the three theorems say, side by side: how the sufficient sizes grow with the number of
+# frames $N$, the length scale $\ell$ and the tolerance $\varepsilon$ ($w\varepsilon$ is the share
+# for a band of lags, $\tau$ that for exponentials). The first row is the shape of the paper's
+# Theorem 1. A softmax head with a sink is one head throughout.
 
 # %%
 rows = scaling_rows()
@@ -83,7 +83,8 @@ Markdown("\n".join(lines))
 
 # %% [markdown]
 # And as numbers, for 1024 frames, $\ell = 8$, $t \ge 0.01$ and a tolerance of $10^{-6}$: what the
-# theorems guarantee from elementary formulas alone. A plan, which may look at the kernel, needs less.
+# theorems guarantee from elementary formulas alone. A plan, which may look at the kernel, needs
+# less.
 
 # %%
 header = "| kernel | bandwidth | exponentials | κ | gradient descent | Chebyshev |"
