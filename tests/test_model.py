@@ -13,16 +13,12 @@ import numpy as np
 import plan_oracles as oracle
 import plan_strategies as ours
 import pytest
-import tolerances as tol
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from constructions import UnrolledTransformer, blocks, build, compile_plan
-from constructions.architecture import Architecture
-from constructions.modules import Transformer
-from constructions.weights import Weights
+from constructions import UnrolledTransformer, build, compile_plan
 from unroll import (
     ArgumentError,
     Exponential,
@@ -30,7 +26,6 @@ from unroll import (
     Kernel,
     Logarithmic,
     Plan,
-    Polynomial,
     make_plan,
 )
 from unroll.score import NoisyCovariance
@@ -48,180 +43,6 @@ def small_model(method: str = "chebyshev", attention: str = "softmax", **options
 
 def noisy(n: int, t: float, gp: GaussianProcess = GP) -> Tensor:
     return torch.as_tensor(gp.sample_noisy(n, t, rng=0))
-
-
-# --- the plain transformer, against loops
-
-
-def loop_features(architecture: Architecture, spectrum: np.ndarray, t: float) -> list[float]:
-    """1, then (eta, eta alpha, eta alpha^2, eta sigma^2, beta) for every step."""
-    alpha, noise = math.exp(-t / 2), 1 - math.exp(-t)
-    lower, upper = (alpha**2 * end + noise for end in spectrum)
-    theta, delta = (upper + lower) / 2, (upper - lower) / 2
-    features = [1.0]
-    for k in range(architecture.time_steps):
-        eta, beta = 1 / theta, 0.0
-        if architecture.time_features == "chebyshev" and k > 0:
-            angle = math.acosh(theta / delta)
-            before, here, after = (math.cosh(n * angle) for n in (k - 1, k, k + 1))
-            eta, beta = 2 * here / (delta * after), before / after
-        features += [eta, eta * alpha, eta * alpha**2, eta * noise, beta]
-    return features
-
-
-def loop_activation(x: float, name: str) -> float:
-    if name == "relu":
-        return max(x, 0.0)
-    if name == "silu":
-        return x / (1 + math.exp(-x))
-    if name == "gelu":
-        return x * (1 + math.erf(x / math.sqrt(2))) / 2
-    return x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
-
-
-def loop_forward(weights: Weights, v: np.ndarray, t: float) -> np.ndarray:
-    """One sequence through the definition of the architecture, number by number."""
-    a = weights.architecture
-    frames, width = range(a.frames), range(a.width)
-    features = loop_features(a, weights.spectrum, t)
-    x = [
-        [
-            sum(v[i, c] * weights.embed[c, d] for c in range(a.channels)) + weights.position[i, d]
-            for d in width
-        ]
-        for i in frames
-    ]
-    for block in weights.blocks:
-        w, layer, listen = block.attention, block.feed_forward, block.modulation.listen
-        heard = [features[int(index)] for index in listen]
-        gate, scale = (
-            [sum(h * m[q, d] for q, h in enumerate(heard)) for d in width]
-            for m in (block.modulation.attention_gate, block.modulation.feed_forward_scale)
-        )
-        p = weights.position if a.scores_from == "position" else x
-        written = [[0.0] * a.width for _ in frames]
-        for head in range(a.heads):
-            for i in frames:
-                query = [
-                    sum(p[i][d] * w.query[head, d, s] for d in width) + w.query_bias[head, s]
-                    for s in range(a.score_channels)
-                ]
-                logits = []
-                for j in frames:
-                    key = [
-                        sum(p[j][d] * w.key[d, s] for d in width) + w.key_bias[s]
-                        for s in range(a.score_channels)
-                    ]
-                    logit = sum(q * k for q, k in zip(query, key, strict=True))
-                    if w.relative_bias is not None:
-                        logit += w.relative_bias[head, j - i + a.frames - 1]
-                    logits.append(logit)
-                if w.sink_key is not None:
-                    logits.append(sum(q * k for q, k in zip(query, w.sink_key[head], strict=True)))
-                if a.score == "softmax":
-                    powers = [math.exp(logit) for logit in logits]
-                    pattern = [power / sum(powers) for power in powers]
-                else:
-                    pattern = [max(logit, 0.0) for logit in logits]
-                for j in frames:
-                    for u in range(a.value_channels):
-                        value = pattern[j] * sum(x[j][d] * w.value[d, u] for d in width)
-                        for d in width:
-                            written[i][d] += value * w.output[head, u, d]
-        following = []
-        for i in frames:
-            hidden = [
-                loop_activation(
-                    sum(scale[d] * x[i][d] * layer.up[d, h] for d in width) + layer.up_bias[h],
-                    a.activation,
-                )
-                for h in range(a.hidden)
-            ]
-            following.append(
-                [
-                    x[i][d]
-                    + gate[d] * written[i][d]
-                    + sum(hidden[h] * layer.down[h, d] for h in range(a.hidden))
-                    + layer.down_bias[d]
-                    for d in width
-                ]
-            )
-        x = following
-    return np.array(
-        [
-            [sum(x[i][d] * weights.readout[d, c] for d in width) for c in range(a.channels)]
-            for i in frames
-        ]
-    )
-
-
-@st.composite
-def architectures(draw: st.DrawFn) -> Architecture:
-    steps = draw(st.integers(1, 3))
-    return Architecture(
-        frames=draw(st.integers(1, 4)),
-        channels=draw(st.integers(1, 2)),
-        stream={"a": draw(st.integers(1, 2)), "b": draw(st.integers(1, 2))},
-        depth=draw(st.integers(1, 2)),
-        heads=draw(st.integers(1, 3)),
-        score_channels=draw(st.integers(1, 2)),
-        value_channels=draw(st.integers(1, 3)),
-        score=draw(st.sampled_from(["softmax", "relu"])),
-        relative_bias=draw(st.booleans()),
-        sink=draw(st.booleans()),
-        hidden=draw(st.integers(1, 4)),
-        activation=draw(st.sampled_from(["relu", "gelu", "gelu_tanh", "silu"])),
-        time_features=draw(st.sampled_from(["gradient", "chebyshev"])),
-        time_steps=steps,
-        listens=draw(st.integers(1, 4)),
-        t_min=0.01,
-        t_max=5.0,
-        dtype="float64",
-        scores_from=draw(st.sampled_from(["stream", "position"])),
-    )
-
-
-def random_transformer(architecture: Architecture, seed: int) -> tuple[Transformer, Weights]:
-    """Every weight drawn; nothing about the model is special."""
-    model, rng = Transformer(architecture), np.random.default_rng(seed)
-    tensors = {}
-    for name, own in model.state_dict().items():
-        if name.endswith("listen"):
-            drawn = torch.as_tensor(rng.integers(0, 1 + 5 * architecture.time_steps, own.shape))
-        elif name == "time.spectrum":
-            drawn = torch.tensor([0.1, 3.0], dtype=torch.float64)
-        else:
-            drawn = torch.as_tensor(rng.standard_normal(tuple(own.shape)) / 2)
-        tensors[name] = drawn
-    model.load_tensors(tensors)
-    state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return model, Weights.from_tensors(architecture, state)
-
-
-@settings(max_examples=40)
-@given(architectures(), st.integers(0, 2**32 - 1), st.floats(0.01, 5.0))
-def test_random_weights_in_torch_numpy_and_loops(
-    architecture: Architecture, seed: int, t: float
-) -> None:
-    model, weights = random_transformer(architecture, seed)
-    v = np.random.default_rng(seed).standard_normal((2, architecture.frames, architecture.channels))
-    with torch.no_grad():
-        in_torch = model(torch.as_tensor(v), t).numpy()
-    in_numpy = blocks.forward(weights, v, np.full(2, t))
-    for i in range(2):
-        expected = loop_forward(weights, v[i], t)
-        size = max(1.0, float(np.abs(expected).max()))
-        assert np.abs(in_torch[i] - expected).max() <= tol.TWIN * size
-        assert np.abs(in_numpy[i] - expected).max() <= tol.TWIN * size
-
-
-@every_model
-def test_built_weights_run_in_loops_too(method: str, attention: str) -> None:
-    model = small_model(method, attention, tol=0.2)
-    v = noisy(1, 0.3)
-    expected = loop_forward(model.weights(), v[0].numpy(), 0.3)
-    with torch.no_grad():
-        assert np.abs(model(v, 0.3)[0].numpy() - expected).max() <= 1e3 * tol.TWIN
 
 
 # --- the forward pass knows nothing
@@ -286,121 +107,6 @@ def test_modules_never_import_the_problem() -> None:
 
     for name in ("GaussianProcess", "Plan", "Kernel", "make_plan", "alpha", "toeplitz"):
         assert not hasattr(modules, name)
-
-
-# --- reading activations
-
-
-@every_model
-def test_hook_names_are_complete_and_every_one_can_be_read(method: str, attention: str) -> None:
-    model, v = small_model(method, attention), noisy(3, 0.5)
-    names, depth = model.hook_names(), model.plan.depth
-    kinds = ("stream", "iterate", "attention.pattern", "feed_forward.hidden")
-    assert sorted(names) == sorted(f"blocks.{k}.{kind}" for k in range(depth) for kind in kinds)
-    traced = model.trace(v, 0.5, "*")
-    assert sorted(traced) == sorted(names)
-    a = model.architecture
-    columns = a.frames + a.sink
-    for k in range(depth):
-        assert traced[f"blocks.{k}.stream"].shape == (3, 6, a.width)
-        assert traced[f"blocks.{k}.iterate"].shape == (3, 6, 2)
-        assert traced[f"blocks.{k}.attention.pattern"].shape == (1, a.heads, 6, columns)
-        assert traced[f"blocks.{k}.feed_forward.hidden"].shape == (3, 6, a.hidden)
-
-
-@every_model
-def test_iterates_are_those_of_the_plan_and_end_in_the_score(method: str, attention: str) -> None:
-    model, v = small_model(method, attention), noisy(3, 0.5)
-    iterates = model.iterates(v, 0.5)
-    assert len(iterates) == model.plan.depth
-    for mine, planned in zip(iterates, model.plan.run(v.numpy(), 0.5), strict=True):
-        assert np.linalg.norm(mine.numpy() - planned) <= 1e-9 * np.linalg.norm(planned)
-    with torch.no_grad():
-        assert torch.equal(iterates[-1], model(v, 0.5))
-
-
-def test_the_stream_keeps_its_input_and_holds_two_iterates() -> None:
-    model, v = small_model("chebyshev"), noisy(3, 0.5)
-    traced = model.trace(v, 0.5)
-    streams = model.trace(v, 0.5, "blocks.*.stream")
-    previous = torch.zeros(3, 6, 2, dtype=torch.float64)
-    for k in range(model.plan.depth):
-        stream, iterate = streams[f"blocks.{k}.stream"], traced[f"blocks.{k}.iterate"]
-        assert torch.equal(model.read(stream, "v"), v)
-        assert torch.allclose(model.read(stream, "mean"), torch.as_tensor(MEAN).expand(3, 6, 2))
-        now, old = ("s_odd", "s_even") if k % 2 == 0 else ("s_even", "s_odd")
-        assert torch.equal(model.read(stream, now), iterate)
-        assert torch.equal(model.read(stream, old), previous)
-        previous = iterate
-
-
-def test_trace_takes_names_patterns_and_lists() -> None:
-    model, v = small_model(), noisy(2, 0.5)
-    assert list(model.trace(v, 0.5, "blocks.0.stream")) == ["blocks.0.stream"]
-    several = model.trace(v, 0.5, ["blocks.0.stream", "blocks.1.iterate", "blocks.0.*"])
-    assert {"blocks.0.stream", "blocks.1.iterate", "blocks.0.iterate"} < set(several)
-    assert all(not tensor.requires_grad for tensor in several.values())
-    with pytest.raises(ArgumentError, match=r"names=blocks.x: matches no activation.*hook_names"):
-        model.trace(v, 0.5, ["blocks.0.stream", "blocks.x"])
-
-
-def test_tracing_leaves_no_hooks_behind() -> None:
-    model, v = small_model(), noisy(2, 0.5)
-    model.trace(v, 0.5, "*")
-    with pytest.raises(ArgumentError):
-        model.trace(v, 99.0, "*")
-    assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_a_hook_can_change_an_activation() -> None:
-    """Ablate the attention of one block: the score of the trace changes from that block on."""
-    model, v = small_model(), noisy(2, 0.5)
-    before = model.iterates(v, 0.5)
-    point = model.get_submodule("blocks.3.attention.pattern")
-    handle = point.register_forward_hook(lambda module, inputs, output: 0 * output)
-    after = model.iterates(v, 0.5)
-    handle.remove()
-    assert all(torch.equal(a, b) for a, b in zip(before[:3], after[:3], strict=True))
-    assert not torch.allclose(before[3], after[3])
-    assert all(torch.equal(a, b) for a, b in zip(before, model.iterates(v, 0.5), strict=True))
-
-
-@pytest.mark.parametrize("kernel", [Exponential(3.0), Polynomial(8.0, 0.5), Logarithmic(8.0, 1.0)])
-@pytest.mark.parametrize("block", [0, 1, 5])
-def test_softmax_attention_is_gamma_over_z(kernel: Kernel, block: int) -> None:
-    model = build(GaussianProcess(kernel, 6, SPATIAL), tol=1e-2)
-    matrix = model.attention_matrix(block)
-    assert matrix.shape == (6, 7)
-    gamma = oracle.temporal_cov(kernel, 6)
-    normalizer = model.plan.lowering.normalizer
-    np.testing.assert_allclose(matrix[:, :6] * normalizer, gamma, rtol=64 * tol.EPS)
-    np.testing.assert_allclose(matrix.sum(axis=1), 1.0, rtol=64 * tol.EPS)
-
-
-@pytest.mark.parametrize("heads", ["knot", "trapezoid"])
-def test_relu_attention_adds_up_to_the_band(heads: str) -> None:
-    model = build(
-        GaussianProcess(Exponential(0.7), 8, SPATIAL), attention="relu", heads=heads, tol=0.1
-    )
-    bandwidth = model.plan.bandwidth
-    assert bandwidth is not None
-    assert bandwidth < 7
-    weights = model.weights().blocks[1].attention.output
-    total = np.zeros((8, 8))
-    for head in range(model.plan.heads):
-        target = weights[head][:, np.any(weights[head] != 0, axis=0)]
-        total += float(target[0, 0]) * model.attention_matrix(1, head)
-    for i in range(8):
-        for j in range(8):
-            wanted = oracle.autocov(Exponential(0.7), abs(i - j)) if abs(i - j) <= bandwidth else 0
-            assert abs(total[i, j] - wanted) <= 1e-11
-
-
-def test_attention_matrix_is_read_only_from_blocks_and_heads_that_exist() -> None:
-    model = small_model()
-    for block, head, name in ((99, 0, "block"), (-1, 0, "block"), (0, 1, "head"), (0, -1, "head")):
-        with pytest.raises(ArgumentError, match=f"^{name}="):
-            model.attention_matrix(block, head)
 
 
 # --- shapes and types

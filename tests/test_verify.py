@@ -99,6 +99,15 @@ def test_relative_error_is_the_exact_one_within_its_standard_error() -> None:
         assert 0 < standard < 0.2 * error
 
 
+def test_standard_error_is_the_spread_of_repeated_measurements() -> None:
+    model = small_model(tol=0.5)
+    repeats = [verify(model, times=[0.1], samples=100, rng=seed) for seed in range(100)]
+    spread = np.std([report.relative_error[0] for report in repeats], ddof=1)
+    stated = np.mean([report.standard_error[0] for report in repeats])
+    # a standard deviation from 100 draws is known to 7 %
+    assert abs(stated / spread - 1) <= 5 * 0.07
+
+
 def test_standard_error_shrinks_with_the_samples() -> None:
     model = small_model()
     few, many = (verify(model, times=[0.1], samples=n, rng=0) for n in (50, 5000))
@@ -298,6 +307,9 @@ def test_weights_out_of_all_proportion(place: str, value: float) -> None:
         model.state_dict()[place].view(-1)[0] = value
     report = verify(model, **FEW)
     assert not report.passed
+    assert report.first_divergence is not None
+    block = int(place.split(".")[1]) if "." in place else 0
+    assert report.first_divergence.startswith(f"block {block} leaves its reference")
     json.dumps(report.to_dict(), allow_nan=False)
 
 
