@@ -7,7 +7,10 @@ anew, from the magnitudes that it finds. Everything here is in units of the unit
 
 * a term of a sum passes through one product and at most (terms - 1) additions in any order, none
   of them for zeros, and a product with a power of two is exact;
-* ``x`` roundings in a row change a term by at most ``exp(x u) - 1 <= x u (1 + 2 x u)``.
+* ``x`` roundings in a row change a term by at most ``exp(x u) - 1 <= x u (1 + 2 x u)``;
+* what multiplies the stream stays below the square root of the largest number, logits below that
+  number: otherwise 2^1000 undone by 2^-1000 would pass, and overflow in one order of the two,
+  underflow in the other.
 
 Source: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., Lemma 3.1.
 """
@@ -18,7 +21,14 @@ import math
 
 import numpy as np
 
-__all__ = ["growth", "logit_roundings", "pattern_roundings", "roundings", "schur"]
+__all__ = [
+    "growth",
+    "largest_factor",
+    "logit_roundings",
+    "pattern_roundings",
+    "roundings",
+    "schur",
+]
 
 # Relative error of exp, in units of u: within one unit in the last place.
 _EXP = 2
@@ -45,6 +55,13 @@ def growth(count: float, u: float) -> float:
     1.5
     """
     return 1 + 2 * count * u if count * u <= 0.5 else math.inf
+
+
+def largest_factor(dtype: str) -> float:
+    """What a weight may multiply the stream by without a risk of overflow, or of magnifying what
+    has underflown.
+    """
+    return math.sqrt(float(np.finfo(dtype).max))
 
 
 def schur(matrix: np.ndarray) -> float:
@@ -83,6 +100,8 @@ def pattern_roundings(
         The pattern of the exact logits, of the same shape.
     """
     u = float(np.finfo(dtype).eps) / 2
+    if not np.abs(logits).max() < float(np.finfo(dtype).max) / 16:
+        return np.full_like(logits, math.inf)
     if not softmax:
         return np.where(logits > -u * errors, errors, 0.0)
     top = logits.max(axis=1, keepdims=True)

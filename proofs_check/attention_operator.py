@@ -18,6 +18,7 @@ from flint import arb, arb_mat
 
 from proofs_check.arithmetic import (
     growth,
+    largest_factor,
     logit_roundings,
     pattern_roundings,
     roundings,
@@ -102,9 +103,10 @@ class AttentionOperator:
         total = [[arb(0)] * n for _ in range(n)]
         stray = arb(0)
         count = n + roundings(value) + roundings(output.reshape(-1, channels))
-        rounding = np.zeros((n, n))
+        rounding, peak = np.zeros((n, n)), 0.0
         for h, own in enumerate(output):
             head = self._head(w, h, position, keys)
+            peak = max(peak, float(head.sizes.max()))
             factor = arb(float(own[0, 0]))
             rest = ball_matrix(own) - factor * ball_matrix(np.eye(channels))
             for row, more in zip(total, head.pattern, strict=True):
@@ -121,6 +123,9 @@ class AttentionOperator:
         spatial = ball_matrix(value) - ball_matrix(self.plan.gp.spatial_cov)
         magnitude = float(np.linalg.norm(np.abs(value.astype(np.float64)), 2))
         lost = magnitude * schur(rounding) * growth(count, self.unit) * _FLOAT_EVALUATION
+        factors = magnitude * max(1.0, peak) * n, float(np.abs(output).sum())
+        if not max(factors) < largest_factor(self.plan.dtype):
+            lost = math.inf
         return AttentionReading(
             patterns=schur_norm(difference) * v,
             value=ideal * frobenius(spatial),

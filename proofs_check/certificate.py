@@ -51,7 +51,8 @@ _ASSUMPTIONS = (
     "V_t = alpha_t X + sigma_t Z with X from the Gaussian process of the plan",
     "the error is relative and root-mean-square over V_t",
     "floating-point sums obey |error| <= n u sum |terms| in any order (IEEE arithmetic)",
-    "exp is good to 2 u, activations to a few u |x|, and nothing overflows",
+    "exp is good to 2 u and activations to a few u |x|",
+    "inputs and iterates stay below the square root of the largest number of the precision",
 )
 
 

@@ -66,6 +66,8 @@ class Gates:
 
         ``planned`` maps feature names, ``"1"`` for the constant, to coefficients.
         """
+        for q in listen[(listen < 0) | (listen > TIME_FEATURES * self.steps)]:
+            raise CertificateError(f"block {k}: modulation.listen names time feature {q}, not one")
         wanted = self._terms(k, planned)
         own = np.array([0, *range(self._first(k), self._first(k) + TIME_FEATURES)])
         column = np.zeros(len(own))
@@ -76,11 +78,6 @@ class Gates:
             if np.array_equal(listen, own) and np.array_equal(heard, column):
                 continue
             terms = [(int(q), x) for q, x in zip(listen, heard, strict=True) if x]
-            for q, _ in terms:
-                if not 0 <= q <= TIME_FEATURES * self.steps:
-                    raise CertificateError(
-                        f"block {k}: modulation.listen names time feature {q}, which is none"
-                    )
             deviation = deviation.max(self._bound([*terms, *((q, -x) for q, x in wanted)]))
             excess = excess.max(self._bound(terms, signed=False))
         return Gate(deviation, excess, roundings(table))

@@ -14,13 +14,14 @@ channel, is refused by name.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
 
-from proofs_check.arithmetic import growth, roundings
+from proofs_check.arithmetic import growth, largest_factor, roundings
 from proofs_check.attention_operator import AttentionOperator
 from proofs_check.balls import ball_matrix, frobenius
 from proofs_check.certificate import CertificateError
@@ -76,7 +77,9 @@ class Interpreter:
         """What sets block ``k`` apart from the ideal step that computes iterate ``k + 1``."""
         w = self.model.block(k)
         current, target = self.model.iterate(k), self.model.iterate(k + 1)
+        planned = self._planned(current, target)
         self._check_attention(k, w, current, target)
+        self._check_modulation(k, w, {"attention_gate": {target}, "feed_forward_scale": {*planned}})
         found = self.attention.read(w, current, target)
         self.worst_frames[k] = found.frame
         listen = w["modulation.listen"]
@@ -92,14 +95,14 @@ class Interpreter:
         ]
         linear = self._feed_forward(k, w, target)
         scales: dict[str, Gate] = {}
-        for name, planned in self._planned(current, target).items():
+        for name, features in planned.items():
             own = w["modulation.feed_forward_scale"][:, self.model.channels[name]]
-            scale = scales[name] = self.gates.compare(k, listen, own, planned)
+            scale = scales[name] = self.gates.compare(k, listen, own, features)
             of = {"v": "inputs", "mean": "mean"}.get(name, "iterates")
             factor = scale.deviation * linear[name].norm
             shares.append(Share("modulation.feed_forward_scale", of, factor))
             if not linear[name].off.is_zero():
-                factor = self.gates.largest(k, planned) * linear[name].off
+                factor = self.gates.largest(k, features) * linear[name].off
                 shares.append(Share("feed_forward", of, factor))
         return [
             *shares,
@@ -129,6 +132,16 @@ class Interpreter:
         for head in np.flatnonzero(stray.any(axis=(1, 2))):
             where = f"block {k}: attention.output of head {head} writes to {{}}"
             self._none(stray[head].any(axis=0), where)
+
+    def _check_modulation(
+        self, k: int, w: dict[str, np.ndarray], used: dict[str, set[str]]
+    ) -> None:
+        """No gate on a channel where it has nothing to do: zero times infinity is no number."""
+        for part, groups in used.items():
+            stray = w[f"modulation.{part}"].copy()
+            for name in groups:
+                stray[:, self.model.channels[name]] = 0
+            self._none(stray.any(axis=0), f"block {k}: modulation.{part} acts on {{}}")
 
     def _none(self, stray: Any, message: str) -> None:
         if stray.any():
@@ -210,7 +223,10 @@ class Interpreter:
         up, down = w["feed_forward.up"], w["feed_forward.down"]
         # two units of a pair may add in different orders: their difference counts, too
         sizes = self.sizes
-        layers = 1 + 3 * roundings(up) + roundings(down) + 2
+        layers: float = 1 + 3 * roundings(up) + roundings(down) + 2
+        factors = (float(np.abs(part.astype(np.float64)).sum(axis=0).max()) for part in (up, down))
+        if not max(factors) < largest_factor(self.plan.dtype):
+            layers = math.inf
         activations = 2 * ACTIVATION_ROUNDINGS[self.plan.activation]
         count = sizes.feature_roundings + layers + activations
 

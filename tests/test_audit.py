@@ -436,6 +436,61 @@ def test_cancellation_is_not_overlooked(
         assert measured(copy) > 1e-5  # far above the bound for exact arithmetic and a plan's
 
 
+def rescaled(first: str, second: str, power: int) -> Callable[[Tensors], None]:
+    """Multiply one tensor of each block by a power of two, and undo it in another."""
+
+    def edit(tensors: Tensors) -> None:
+        for name in tensors:
+            if name.endswith(first):
+                tensors[name] *= 2.0**power
+            if name.endswith(second):
+                tensors[name] *= 2.0**-power
+
+    return edit
+
+
+@pytest.mark.parametrize("power", [1023, 1000, -1000])
+def test_overflow_and_underflow_are_not_overlooked(power: int) -> None:
+    folder = saved()
+    message = refusal(folder, rescaled("feed_forward.up", "feed_forward.down", power))
+    assert "rounding in feed_forward" in message
+    message = refusal(folder, rescaled("attention.value", "attention.output", power))
+    assert "block" in message
+
+
+def test_moderate_scales_are_the_same_model() -> None:
+    with tampered(saved(), rescaled("feed_forward.up", "feed_forward.down", 100)) as copy:
+        assert check_soundness(copy)
+
+
+def test_underflow_in_float32_patterns() -> None:
+    """Patterns below the smallest number, undone by the output map."""
+    folder = saved(attention="relu", dtype="float32", rounding="guaranteed", tol=0.05, t_min=0.3)
+
+    def edit(tensors: Tensors) -> None:
+        for name in tensors:
+            if name.endswith((".query", "query_bias", ".key", "key_bias")):
+                tensors[name] *= np.float32(2.0**-60)
+            if name.endswith("attention.output"):
+                tensors[name] *= np.float32(2.0**119)
+                tensors[name] *= 2
+
+    assert "rounding in attention" in refusal(folder, edit)
+
+
+@pytest.mark.parametrize("part", ["attention_gate", "feed_forward_scale"])
+def test_gates_where_there_is_nothing_to_gate(part: str) -> None:
+    """Infinity times a weight that is zero is no number."""
+
+    def edit(tensors: Tensors) -> None:
+        tensors[f"blocks.2.modulation.{part}"][:2, -1] = 1.7e308
+
+    message = refusal(saved(), edit)
+    assert f"block 2: modulation.{part} acts on sink[0]" in message
+    with tampered(saved(), edit) as copy:
+        assert measured(copy) == math.inf
+
+
 # --- edited descriptions
 
 
@@ -768,7 +823,7 @@ def test_propagation_is_the_weighted_sum(kappa: float, local: list[float], momen
 @given(our.log_uniform(1e-3, 8.0), st.integers(0, 18))
 def test_features_are_those_of_the_format(t: float, step: int) -> None:
     model = read_saved(saved())
-    gates, steps = Gates(model), model.plan.depth
+    gates, steps = Gates(model), 20
     lower, upper = model.tensors["time.spectrum"]
     alpha, sigma_sq = math.exp(-t / 2), -math.expm1(-t)
     with precision(128):
