@@ -28,10 +28,12 @@ __all__ = ["to_mathml"]
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[0-9.]+(?<!\.)|\s+|.", re.DOTALL)
 _FENCES = "()[]|/⟨⟩‖⌊⌋⌈⌉"
+_TIGHT = "|/‖"
+"""No space around these: bars are fences, and which side they are on is not known."""
 _ENVIRONMENTS = {"pmatrix": ("(", ")"), "matrix": ("", ""), "cases": ("{", "")}
 
 
-def to_mathml(latex: str, display: bool = True) -> str:
+def to_mathml(latex: str, display: bool = True, large: bool = False) -> str:
     """One ``<math>`` element.
 
     Parameters
@@ -40,6 +42,8 @@ def to_mathml(latex: str, display: bool = True) -> str:
         A formula without dollar signs.
     display
         On a line of its own, or inside text.
+    large
+        Inside text, but with fractions and sums as large as on a line of its own.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def to_mathml(latex: str, display: bool = True) -> str:
     body = parser.row()
     if parser.peek():
         parser.refuse("unmatched")
-    kind = ' display="block"' if display else ""
+    kind = ' display="block"' if display else ' displaystyle="true"' if large else ""
     return f"<math{kind}>{body}</math>"
 
 
@@ -151,7 +155,8 @@ class _Parser:
         if not token.startswith("\\"):
             return _character(token)
         if token in SYMBOLS:
-            return f"<mi>{SYMBOLS[token]}</mi>"
+            upright = ' mathvariant="normal"' if SYMBOLS[token].isupper() else ""
+            return f"<mi{upright}>{SYMBOLS[token]}</mi>"
         if token in OPERATORS:
             return _operator(OPERATORS[token])
         if token in SPACES:
@@ -168,7 +173,7 @@ class _Parser:
         """Fractions, roots, text and environments."""
         if token in (r"\frac", r"\tfrac", r"\dfrac"):
             inside = f"<mfrac>{self.argument()}{self.argument()}</mfrac>"
-            small = '<mstyle displaystyle="false" scriptlevel="+1">'
+            small = '<mstyle displaystyle="false">'
             return f"{small}{inside}</mstyle>" if token == r"\tfrac" else inside
         if token == r"\sqrt":
             if self.peek() == "[":
@@ -251,6 +256,8 @@ class _Parser:
 
 
 def _operator(sign: str) -> str:
+    if sign in _TIGHT:
+        return f'<mo stretchy="false" lspace="0" rspace="0">{sign}</mo>'
     if sign in _FENCES:
         return f'<mo stretchy="false">{sign}</mo>'
     return f"<mo>{html.escape(sign)}</mo>"

@@ -158,7 +158,8 @@ def _html(block: Block) -> str:
         case Table(header, rows):
             head = "".join(f"<th>{inline(cell)}</th>" for cell in header)
             body = "".join(
-                f"<tr>{''.join(f'<td>{inline(cell)}</td>' for cell in row)}</tr>" for row in rows
+                f"<tr>{''.join(f'<td>{inline(cell, large=True)}</td>' for cell in row)}</tr>"
+                for row in rows
             )
             return (
                 f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
@@ -166,7 +167,7 @@ def _html(block: Block) -> str:
             )
 
 
-def inline(text: str) -> str:
+def inline(text: str, large: bool = False) -> str:
     """Code, links and formulas inside a line, to HTML.
 
     >>> inline("`tol` is $\\\\varepsilon$")
@@ -174,7 +175,8 @@ def inline(text: str) -> str:
     """
     pieces = re.split(r"\$([^$]+)\$", text)
     return "".join(
-        _math(piece, display=False) if at % 2 else _words(piece) for at, piece in enumerate(pieces)
+        _math(piece, display=False, large=large) if at % 2 else _words(piece)
+        for at, piece in enumerate(pieces)
     )
 
 
@@ -184,16 +186,16 @@ def _words(text: str) -> str:
     return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", r'<a href="\2">\1</a>', text)
 
 
-def _math(latex: str, display: bool) -> str:
+def _math(latex: str, display: bool, large: bool = False) -> str:
     """MathML, or the formula as it stands where it cannot be read: a report is always complete."""
     try:
-        return to_mathml(latex, display)
+        return to_mathml(latex, display, large)
     except ArgumentError:
         return f"<code>{html.escape(latex, quote=False)}</code>"
 
 
 def _kind(status: str) -> str:
-    return status.split()[0]
+    return status.split()[0].rstrip(":")
 
 
 _STYLE = """

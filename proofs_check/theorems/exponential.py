@@ -60,7 +60,7 @@ from proofs_check.lemmas.tail_count import GAMMA_FIRST
 from proofs_check.lemmas.tail_geometric import delta
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 from proofs_check.symbols import J, N, ell, h, nu, t
-from proofs_check.theorems._composition import TRUE, Claims, compose, grows_like, mutations
+from proofs_check.theorems._composition import compose, grows_like, mutations
 from proofs_check.theorems._depth import rests_on
 from proofs_check.theorems._evidence import (
     PARAMETERS,
@@ -89,7 +89,9 @@ def bandwidth(name: str) -> sympy.Expr:
     return _TAIL[name].also["bandwidth"].subs(delta, tail)
 
 
-def band_lemmas(geometric: sympy.Expr | None, paper: sympy.Expr, constant: int) -> list[Step]:
+def band_lemmas(
+    geometric: sympy.Expr | None = None, paper: sympy.Expr = PAPER, constant: int = 18
+) -> list[Step]:
     """The bandwidths: claimed ones at nu = 1 and of the paper, and a claimed constant."""
     geometric = bandwidth("geometric") if geometric is None else geometric
     limit = _TAIL["geometric"].also["limit"]
@@ -154,16 +156,10 @@ def band_lemmas(geometric: sympy.Expr | None, paper: sympy.Expr, constant: int) 
     ]
 
 
-def steps(
-    claims: Claims = TRUE,
-    geometric: sympy.Expr | None = None,
-    paper: sympy.Expr = PAPER,
-    constant: int = 18,
-) -> list[Step]:
-    """The proof, for claimed formulas."""
+def steps() -> list[Step]:
+    """The proof."""
     y, c = sympy.symbols("y c", positive=True)
     return compose(
-        claims,
         all_lags=[
             rests_on(
                 "tail_exponential",
@@ -189,7 +185,7 @@ def steps(
                 identity(EXPONENTIAL.subs(nu, 1), sympy.exp(-h / ell), automatic=True),
             ),
         ],
-        band=band_lemmas(geometric, paper, constant),
+        band=band_lemmas(),
         growth=[
             grows_like(
                 "The bandwidths grow with the logarithm of the accuracy, delta = e^{-y}.",
@@ -238,7 +234,7 @@ THEOREM: Theorem = Theorem(
     name="exponential",
     regime="exponential",
     doc=__doc__,
-    claim=r"J = O\Bigl(\ell\,\bigl(\log\tfrac1{\varepsilon\sigma^2}\bigr)^{1/\nu}\Bigr),\quad "
+    claim=r"J = O\Bigl(\bigl(\ell^\nu\log\tfrac N{\varepsilon\sigma^2}\bigr)^{1/\nu}\Bigr),\quad "
     r"K = O\bigl(\kappa\log\tfrac1\varepsilon\bigr)\ \text{or}\ "
     r"O\bigl(\sqrt\kappa\log\tfrac1\varepsilon\bigr),\quad\kappa = O(1)\ (N\to\infty)",
     kind="upper",
@@ -256,14 +252,16 @@ THEOREM: Theorem = Theorem(
         *refutations(lambda: THEOREM, _WITNESS, {**_WITNESS, "N": 400}),
         WrongVariant(
             "bandwidth ell log(1/delta)",
-            steps=partial(steps, geometric=ell * sympy.log(1 / tail)),
+            steps=partial(band_lemmas, geometric=ell * sympy.log(1 / tail)),
         ),
         WrongVariant(
             "the paper's bandwidth with the exponent nu",
-            steps=partial(steps, paper=ell * sympy.log(N / tail) ** nu),
+            steps=partial(band_lemmas, paper=ell * sympy.log(N / tail) ** nu),
         ),
-        WrongVariant("10 instead of 18 in the paper's shape", steps=partial(steps, constant=10)),
-        *mutations(steps),
+        WrongVariant(
+            "10 instead of 18 in the paper's shape", steps=partial(band_lemmas, constant=10)
+        ),
+        *mutations(),
     ),
     cases=(
         case(r"\nu=1", 1, 1, "geometric", 1),

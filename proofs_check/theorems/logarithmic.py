@@ -62,7 +62,7 @@ from proofs_check.lemmas.truncation_floor import delta
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 from proofs_check.symbols import J, N, ell, h, power
 from proofs_check.theorems import _mixture_logarithmic as mixture
-from proofs_check.theorems._composition import TRUE, Claims, compose, grows_like, mutations
+from proofs_check.theorems._composition import compose, grows_like, mutations
 from proofs_check.theorems._depth import rests_on
 from proofs_check.theorems._evidence import PARAMETERS, POINT, derived, measured, refutations
 from proofs_check.theorems._measure import lags, tail_beyond
@@ -89,16 +89,32 @@ BANDWIDTH_NEEDED = _FLOORS["truncation_floor"].also["needed_logarithmic"].subs(d
 """No band below this keeps the tail at ``delta_T``."""
 
 
-def steps(
-    claims: Claims = TRUE,
-    smallest: sympy.Expr = mixture.SMALLEST,
-    spacing: sympy.Expr = mixture.SPACING,
-    needed: sympy.Expr = BANDWIDTH_NEEDED,
-) -> list[Step]:
-    """The proof, for claimed formulas."""
+def no_band(needed: sympy.Expr = BANDWIDTH_NEEDED) -> list[Step]:
+    """No bandwidth o(N) will do, for a claimed bandwidth that is needed."""
+    return [
+        rests_on(
+            "truncation_floor",
+            "No bandwidth o(N) keeps the tail that a band may drop.",
+            r"T_N(J)\le\delta\ \Rightarrow\ J\ge N-1-\frac\delta{\gamma(N-1)},\quad J/N\to1",
+        ),
+        Step(
+            "With the tail that a band may drop: nearly all lags are needed.",
+            r"J\ge N-1-\delta_T\,\bigl(1+\log(1+\tfrac{N-1}\ell)\bigr)^q",
+            identity((N - 1 - needed) * LOGARITHMIC.subs(h, N - 1), tail, automatic=True),
+        ),
+        rests_on(
+            "band_norm_floor",
+            "Nor does any keep the banded matrix within a fixed distance in norm.",
+            r"\|\Gamma-\Gamma_J\|\le\delta\ \Rightarrow\ "
+            r"J\ge N-1-\sqrt{\delta N/\gamma(N-1)},\quad J/N\to1",
+        ),
+    ]
+
+
+def steps() -> list[Step]:
+    """The proof."""
     x, s = sympy.symbols("x s", positive=True)
     return compose(
-        claims,
         all_lags=[
             rests_on(
                 "tail_logarithmic",
@@ -127,26 +143,9 @@ def steps(
                 r"D(1+\tfrac h\ell)+D(1)+\text{two tails}",
             ),
             every_lag_step(),
-            *mixture.steps(spacing, smallest),
+            *mixture.steps(),
         ],
-        band=[
-            rests_on(
-                "truncation_floor",
-                "No bandwidth o(N) keeps the tail that a band may drop.",
-                r"T_N(J)\le\delta\ \Rightarrow\ J\ge N-1-\frac\delta{\gamma(N-1)},\quad J/N\to1",
-            ),
-            Step(
-                "With the tail that a band may drop: nearly all lags are needed.",
-                r"J\ge N-1-\delta_T\,\bigl(1+\log(1+\tfrac{N-1}\ell)\bigr)^q",
-                identity((N - 1 - needed) * LOGARITHMIC.subs(h, N - 1), tail, automatic=True),
-            ),
-            rests_on(
-                "band_norm_floor",
-                "Nor does any keep the banded matrix within a fixed distance in norm.",
-                r"\|\Gamma-\Gamma_J\|\le\delta\ \Rightarrow\ "
-                r"J\ge N-1-\sqrt{\delta N/\gamma(N-1)},\quad J/N\to1",
-            ),
-        ],
+        band=no_band(),
         growth=[
             grows_like(
                 "Growth with the accuracy, tau = e^{-x}.",
@@ -199,11 +198,13 @@ THEOREM: Theorem = Theorem(
         ),
         WrongVariant(
             "the power of the logarithm forgotten",
-            steps=partial(steps, needed=N - 1 - tail * (1 + sympy.log(1 + (N - 1) / ell))),
+            steps=partial(no_band, needed=N - 1 - tail * (1 + sympy.log(1 + (N - 1) / ell))),
         ),
-        WrongVariant("half the small rates", steps=partial(steps, smallest=mixture.SMALLEST / 2)),
-        WrongVariant("twice the spacing", steps=partial(steps, spacing=2 * mixture.SPACING)),
-        *mutations(steps),
+        WrongVariant(
+            "half the small rates", steps=partial(mixture.steps, smallest=mixture.SMALLEST / 2)
+        ),
+        WrongVariant("twice the spacing", steps=partial(mixture.steps, step=2 * mixture.SPACING)),
+        *mutations(),
     ),
     cases=(
         Case(

@@ -44,9 +44,7 @@ def number(expr: sympy.Expr, values: Mapping[str, Any]) -> mpmath.mpf:
         found = _compiled(expr)(*(mpmath.mpf(values[s.name]) for s in symbols))
         found = mpmath.mpmathify(found)
         if not isinstance(found, mpmath.mpf) or not mpmath.isfinite(found):
-            raise ArgumentError(
-                "expr", expr, f"has no real value: {found}", "check the assumptions"
-            )
+            raise ArgumentError("expr", expr, f"is no real number: {found}", "see the assumptions")
         return found
 
 

@@ -62,7 +62,7 @@ from proofs_check.lemmas.trapezoid_polynomial import left, right
 from proofs_check.step import Parameters, Range, Step, WrongVariant
 from proofs_check.symbols import J, N, ell, h, power
 from proofs_check.theorems import _mixture_polynomial as mixture
-from proofs_check.theorems._composition import TRUE, Claims, compose, grows_like, mutations
+from proofs_check.theorems._composition import compose, grows_like, mutations
 from proofs_check.theorems._depth import rests_on
 from proofs_check.theorems._evidence import PARAMETERS, POINT, derived, measured, refutations
 from proofs_check.theorems._mixtures import every_lag_step
@@ -83,19 +83,55 @@ def bandwidth(name: str) -> sympy.Expr:
     return _TAIL[name].also["bandwidth"].subs(delta, tail)
 
 
-def steps(
-    claims: Claims = TRUE,
-    smallest: sympy.Expr = mixture.SMALLEST,
-    spacing: sympy.Expr = mixture.SPACING,
-    summable: sympy.Expr | None = None,
-) -> list[Step]:
-    """The proof, for claimed formulas."""
-    e, x, y, s = sympy.symbols("e x y s", positive=True)
+def band_lemmas(summable: sympy.Expr | None = None) -> list[Step]:
+    """The bandwidths, for a claimed one for p > 1, and that there is none below N for p < 1."""
+    e = sympy.Symbol("e", positive=True)
     summable = bandwidth("summable") if summable is None else summable
+    return [
+        *(
+            rests_on(f"tail_polynomial_{name}", f"Tail and bandwidth for {words}.", formula)
+            for name, words, formula in (
+                (
+                    "summable",
+                    "p > 1",
+                    r"J\ge\ell\Bigl[\Bigl(\frac\ell{(p-1)\delta}\Bigr)^{1/(p-1)}-1\Bigr]"
+                    r"\ \Rightarrow\ T_N(J)\le\delta",
+                ),
+                (
+                    "critical",
+                    "p = 1",
+                    r"J\ge(\ell+N-1)e^{-\delta/\ell}-\ell\ \Rightarrow\ T_N(J)\le\delta",
+                ),
+                (
+                    "slow",
+                    "p < 1",
+                    r"\bigl(1+\tfrac J\ell\bigr)^{1-p}\ge\bigl(1+\tfrac{N-1}\ell\bigr)^{1-p}"
+                    r"-(1-p)\tfrac\delta\ell\ \Rightarrow\ T_N(J)\le\delta",
+                ),
+            )
+        ),
+        Step(
+            "With the tail that a band may drop: the bandwidth for p > 1 uses it up.",
+            r"J = \ell\Bigl[\Bigl(\frac\ell{(p-1)\delta_T}\Bigr)^{1/(p-1)}-1\Bigr]"
+            r"\ \Rightarrow\ T_N(J)\le\delta_T",
+            identity(
+                _TAIL["summable"].bound.subs(J, summable).subs(power, 1 + e), tail, automatic=True
+            ),
+        ),
+        rests_on(
+            "truncation_floor",
+            "For p < 1 no bandwidth short of nearly all lags keeps the tail small.",
+            r"T_N(J)\le\delta\ \Rightarrow\ J\ge N-1-\delta\,(1+\tfrac{N-1}\ell)^p",
+        ),
+    ]
+
+
+def steps() -> list[Step]:
+    """The proof."""
+    e, x, y, s = sympy.symbols("e x y s", positive=True)
     fast = {power: 1 + e}
     logarithm = {h: ell * (sympy.exp(y) - 1)}
     return compose(
-        claims,
         all_lags=[
             rests_on(
                 "growth_polynomial",
@@ -134,52 +170,16 @@ def steps(
                 r"\gamma(h)\frac{2(\cos a)^{-p}}{e^{2\pi a/\eta}-1}+\text{two tails}",
             ),
             every_lag_step(),
-            *mixture.steps(spacing, smallest),
+            *mixture.steps(),
         ],
-        band=[
-            *(
-                rests_on(f"tail_polynomial_{name}", f"Tail and bandwidth for {words}.", formula)
-                for name, words, formula in (
-                    (
-                        "summable",
-                        "p > 1",
-                        r"J\ge\ell\Bigl[\Bigl(\frac\ell{(p-1)\delta}\Bigr)^{1/(p-1)}-1\Bigr]"
-                        r"\ \Rightarrow\ T_N(J)\le\delta",
-                    ),
-                    (
-                        "critical",
-                        "p = 1",
-                        r"J\ge(\ell+N-1)e^{-\delta/\ell}-\ell\ \Rightarrow\ T_N(J)\le\delta",
-                    ),
-                    (
-                        "slow",
-                        "p < 1",
-                        r"\bigl(1+\tfrac J\ell\bigr)^{1-p}\ge\bigl(1+\tfrac{N-1}\ell\bigr)^{1-p}"
-                        r"-(1-p)\tfrac\delta\ell\ \Rightarrow\ T_N(J)\le\delta",
-                    ),
-                )
-            ),
-            Step(
-                "With the tail that a band may drop: the bandwidth for p > 1 uses it up.",
-                r"J = \ell\Bigl[\Bigl(\frac\ell{(p-1)\delta_T}\Bigr)^{1/(p-1)}-1\Bigr]"
-                r"\ \Rightarrow\ T_N(J)\le\delta_T",
-                identity(
-                    _TAIL["summable"].bound.subs(J, summable).subs(fast), tail, automatic=True
-                ),
-            ),
-            rests_on(
-                "truncation_floor",
-                "For p < 1 no bandwidth short of nearly all lags keeps the tail small.",
-                r"T_N(J)\le\delta\ \Rightarrow\ J\ge N-1-\delta\,(1+\tfrac{N-1}\ell)^p",
-            ),
-        ],
+        band=band_lemmas(),
         growth=[
             grows_like(
                 "Growth with the accuracy, delta = 1/x and tau = e^{-x}.",
                 r"\frac J{\delta^{-1/(p-1)}}\to\ell\Bigl(\frac\ell{p-1}\Bigr)^{1/(p-1)},\qquad"
                 r"\frac1{\eta\log(1/\tau)}\to\frac2{\pi^2},\quad\frac{p\,n\,\eta}{\log(1/\tau)}\to1",
                 (
-                    sympy.expand(summable.subs(fast).subs(tail, 1 / x) / x ** (1 / e)),
+                    sympy.expand(bandwidth("summable").subs(fast).subs(tail, 1 / x) / x ** (1 / e)),
                     x,
                     ell * (ell / e) ** (1 / e),
                 ),
@@ -242,11 +242,15 @@ THEOREM: Theorem = Theorem(
         *refutations(lambda: THEOREM, _WITNESS, {**_WITNESS, "N": 400, "digits": 1.0}),
         WrongVariant(
             "bandwidth with the exponent 1/p",
-            steps=partial(steps, summable=ell * ((ell / ((power - 1) * tail)) ** (1 / power) - 1)),
+            steps=partial(
+                band_lemmas, summable=ell * ((ell / ((power - 1) * tail)) ** (1 / power) - 1)
+            ),
         ),
-        WrongVariant("half the small rates", steps=partial(steps, smallest=mixture.SMALLEST / 2)),
-        WrongVariant("twice the spacing", steps=partial(steps, spacing=2 * mixture.SPACING)),
-        *mutations(steps),
+        WrongVariant(
+            "half the small rates", steps=partial(mixture.steps, smallest=mixture.SMALLEST / 2)
+        ),
+        WrongVariant("twice the spacing", steps=partial(mixture.steps, step=2 * mixture.SPACING)),
+        *mutations(),
     ),
     kernel=POLYNOMIAL,
     parts=(

@@ -115,4 +115,5 @@ def readable(expr: sympy.Expr, power_name: str = "p") -> str:
     >>> readable(DEPTH_SIMPLE["gradient"])
     '\\frac{\\kappa \\log{\\left(\\frac{2}{\\varepsilon} \\right)}}{2}'
     """
-    return str(sympy.latex(expr, symbol_names={**_NAMES, power: power_name}))
+    latex = str(sympy.latex(expr, symbol_names={**_NAMES, power: power_name}))
+    return latex.replace(r"\operatorname{acosh}", r"\operatorname{arcosh}")
