@@ -276,6 +276,41 @@ def test_what_belongs_to_no_block_is_found(name: str, where: str, words: str) ->
     assert re.search(words, message), message
 
 
+@pytest.mark.parametrize(
+    ("name", "channel", "words"),
+    [
+        ("attention.value", "v", "block 3: attention.value reads v[1]"),
+        ("attention.value", "sink", "block 3: attention.value reads sink[0]"),
+        ("attention.output", "v", "block 3: attention.output of head 0 writes to v[1]"),
+        ("attention.output", "s_odd", "block 3: attention.output of head 0 writes to s_odd[1]"),
+        ("feed_forward", "sink", "block 3: feed_forward writes sink[0] to s_even[1]"),
+        ("feed_forward", "mean", "block 3: feed_forward writes v[0] to mean[1]"),
+    ],
+)
+def test_a_block_reads_and_writes_what_it_should(name: str, channel: str, words: str) -> None:
+    folder = saved()
+    group = read_saved(folder).channels[channel]
+    last = group.stop - 1
+
+    def edit(tensors: Tensors) -> None:
+        if name == "attention.value":
+            tensors[f"blocks.3.{name}"][last, 0] = 1e-9
+        elif name == "attention.output":
+            tensors[f"blocks.3.{name}"][0, 1, last] = 1e-9
+        else:
+            up, down = (tensors[f"blocks.3.feed_forward.{part}"] for part in ("up", "down"))
+            half = up.shape[1] // 2
+            unit = int(np.flatnonzero(up[read_saved(folder).channels["v"].start, :half])[0])
+            if channel == "sink":
+                up[last, [unit + 1, unit + 1 + half]] = 1e-9, -1e-9
+            else:
+                down[[unit, unit + half], last] = 1e-9, -1e-9
+
+    message = refusal(folder, edit)
+    assert words in message
+    assert "the audit does not understand it" in message
+
+
 @pytest.mark.parametrize("side", [0, 1])
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_the_spectrum_that_gates_are_made_from(side: int, factor: float) -> None:
