@@ -102,7 +102,7 @@ class SampledError:
     """
 
     def __init__(self, gp: GaussianProcess, t: float, n: int = 256, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
+        self.t, rng = t, np.random.default_rng(seed)
         values, vectors = scipy.linalg.eigh(noisy_cov(gp, t))
         z = rng.standard_normal((n, len(values)))
         shape = (n, gp.frames, gp.channels)

@@ -55,8 +55,8 @@ def options(
 @st.composite
 def plans(draw: st.DrawFn, **how: Any) -> Plan:
     """Plans of at most `MOST_LAYERS` blocks; what the planner refuses is drawn anew."""
-    mean_scale = how.pop("mean_scale", 10.0)
-    gp, chosen = draw(problems(mean_scale=mean_scale)), draw(options(**how))
+    sizes = {name: how.pop(name) for name in ("max_frames", "mean_scale") if name in how}
+    gp, chosen = draw(problems(**sizes)), draw(options(**how))
     try:
         return make_plan(gp, **chosen)
     except ArgumentError:  # too deep, or below the floor of a problem this hard

@@ -26,6 +26,7 @@ from unroll import (
     CircleExponential,
     Exponential,
     GaussianProcess,
+    Kernel,
     Logarithmic,
     Plan,
     Polynomial,
@@ -223,6 +224,21 @@ def test_all_links_at_the_extremes(name: str, method: str, attention: str) -> No
             assert measured <= plan.budget.total <= plan.tol
         else:
             check_link_four(plan, t)
+
+
+@pytest.mark.parametrize("method", ["gradient", "chebyshev"])
+@pytest.mark.parametrize(
+    "kernel",
+    [Exponential(8.0), Exponential(8.0, 0.5), Polynomial(8.0, 2.0), Logarithmic(8.0, 1.0)],
+    ids=str,
+)
+def test_all_links_with_sums_of_exponentials(kernel: Kernel, method: str) -> None:
+    gp = GaussianProcess(kernel, 12, SPATIAL, RNG.standard_normal((12, 2)))
+    plan = make_plan(gp, method=method, attention="alibi", tol=1e-4, t_min=0.3)
+    for t in (0.3, 5.0):
+        check_link_one(plan, t)
+        check_link_three(plan, t)
+        check_link_four(plan, t)
 
 
 @pytest.mark.parametrize("attention", ["softmax", "relu"])
