@@ -110,8 +110,9 @@ def _side_by_side() -> Iterator[Block]:
         r"How heads and depth grow; $w=e^{t_{\min}}-1$, $\tau$ is the error of the exponentials at "
         r"every lag, proportional to $\varepsilon/N$. One softmax head with a sink serves every "
         r"row. Fitted rates need far fewer exponentials than the theorems, and are checked lag by "
-        r"lag (lemma exponential_sum_lags). In terms of $\kappa$ the depth is $\frac\kappa2\log\frac2\varepsilon$ or "
-        r"$\frac{\sqrt\kappa}2\log\frac4\varepsilon$ everywhere."
+        r"lag (lemma exponential_sum_lags). In terms of $\kappa$ the depth is "
+        r"$\frac\kappa2\log\frac2\varepsilon$ or $\frac{\sqrt\kappa}2\log\frac4\varepsilon$ "
+        r"everywhere."
     )
     yield Table(
         ["regime", *COLUMNS.values()],
