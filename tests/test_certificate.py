@@ -17,7 +17,7 @@ import scipy.linalg
 import strategies as our
 import torch
 from flint import arb, arb_mat
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from constructions import build
@@ -360,6 +360,9 @@ def test_long_sequences_are_enclosed(kernel: Kernel) -> None:
         st.builds(Logarithmic, our.log_uniform(0.05, 30.0), our.log_uniform(0.1, 8.0)),
     )
 )
+@example(Exponential(4.0, 1.0))
+@example(Exponential(4.0, 1.995))
+@example(Exponential(3.0, 2.0))
 @settings(max_examples=15)
 def test_symbol_minimum_is_the_alternating_sum(kernel: Kernel) -> None:
     with mp.workdps(50), precision():
@@ -505,6 +508,13 @@ def test_definiteness_is_decided_to_the_last_digits(size: int, seed: int) -> Non
             place = arb(mp.nstr(smallest - shift, 45))
             moved = ball_matrix(matrix) - place * ball_matrix(np.eye(size))
             assert is_positive_definite(moved) is expected
+
+
+def test_what_is_not_decided_is_not_definite() -> None:
+    assert is_positive_definite(arb_mat([[arb(2, 1)]]))
+    for undecided in (arb(0), arb(1e-3, 1e-2), arb("nan")):
+        assert not is_positive_definite(arb_mat([[undecided]]))
+        assert not is_positive_definite(arb_mat([[1, 0], [0, undecided]]))
 
 
 @given(st.integers(1, 9), st.integers(0, 2**32 - 1))
