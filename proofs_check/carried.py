@@ -10,6 +10,7 @@ from flint import arb
 
 from proofs_check.exponential_sums import lag_errors
 from unroll.attention import Alibi, Lowering, ReluLag, SoftmaxSink
+from unroll.errors import ArgumentError
 
 __all__ = ["carried_autocov"]
 
@@ -18,11 +19,19 @@ def carried_autocov(lowering: Lowering, gamma: list[arb]) -> list[arb]:
     """The autocovariance that the heads carry, given the kernel's ``gamma(0), gamma(1), ...``.
 
     Softmax with a sink: the kernel's own (lemma ``softmax_sink``). ReLU lag heads: up to the
-    bandwidth, zero beyond (lemma ``relu_interpolant``). ALiBi heads: ``sum_m w_m exp(-a_m h)``.
+    bandwidth, zero beyond (lemma ``relu_interpolant``), as long as no lag is further than half way
+    round the circle. ALiBi heads: ``sum_m w_m exp(-a_m h)``.
     """
     if isinstance(lowering, SoftmaxSink):
         return list(gamma)
     if isinstance(lowering, ReluLag):
+        if lowering.period < 2 * len(gamma):
+            raise ArgumentError(
+                "period",
+                lowering.period,
+                f"is below 2 * frames = {2 * len(gamma)}: long lags look like short ones",
+                "plan anew",
+            )
         return [g if lag <= lowering.bandwidth else arb(0) for lag, g in enumerate(gamma)]
     if isinstance(lowering, Alibi):
         nothing = [arb(0)] * len(gamma)

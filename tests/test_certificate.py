@@ -46,7 +46,7 @@ from unroll import (
     Polynomial,
     make_plan,
 )
-from unroll.attention import ReluLag
+from unroll.attention import ReluLag, SoftmaxSink
 from unroll.methods import METHODS
 from unroll.spectrum import Spectrum
 
@@ -216,6 +216,21 @@ def test_a_longer_range_of_t_is_not_covered() -> None:
     certify(replace(plan, t_max=100.0))  # large t is easy
     with pytest.raises(CertificateError, match=r"most of it rate"):
         certify(replace(plan, t_min=0.09))
+
+
+def test_heads_that_do_not_carry_the_kernel_are_refused() -> None:
+    """On a circle that is too small, long lags look like short ones; below its row sums, a
+    normaliser leaves nothing for the sink."""
+    gp = GaussianProcess(Exponential(0.5), 12, [[1.0]])
+    plan = make_plan(gp, attention="relu", tol=1e-2, t_min=0.1)
+    assert isinstance(plan.lowering, ReluLag)
+    small = replace(plan.lowering, period=2 * (plan.lowering.bandwidth + 1))
+    assert measured(replace(plan, lowering=small), 0.1) > 0.1
+    with pytest.raises(ArgumentError, match=r"period=\d+: is below 2 \* frames = 24"):
+        certify(replace(plan, lowering=small))
+    plan = make_plan(gp, tol=1e-2, t_min=0.1)
+    with pytest.raises(ArgumentError, match="normalizer=1.0: must exceed the largest row sum"):
+        certify(replace(plan, lowering=SoftmaxSink(1.0)))
 
 
 def test_measured_rounding_is_refused_with_a_hint() -> None:
