@@ -135,6 +135,17 @@ def test_relu_attention_adds_up_to_the_band(heads: str) -> None:
             assert abs(total[i, j] - wanted) <= 1e-11
 
 
+def test_attention_matrix_is_that_of_the_block_and_head() -> None:
+    model = small_model(attention="relu")
+    before = [model.attention_matrix(block, head) for block in (0, 3) for head in (1, 2)]
+    assert not np.allclose(before[0], before[1])
+    with torch.no_grad():
+        model.blocks[3].attention.query_bias[2] += 0.25
+    after = [model.attention_matrix(block, head) for block in (0, 3) for head in (1, 2)]
+    changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert changed == [False, False, False, True]
+
+
 def test_attention_matrix_is_read_only_from_blocks_and_heads_that_exist() -> None:
     model = small_model()
     for block, head, name in ((99, 0, "block"), (-1, 0, "block"), (0, 1, "head"), (0, -1, "head")):
