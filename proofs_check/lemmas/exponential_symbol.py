@@ -106,7 +106,7 @@ def steps(lower: sympy.Expr = LOWER, middle: int = 2) -> list[Step]:
         ),
         Step(
             "Its ends, as hyperbolic functions.",
-            r"f(\pi) = \frac{1-r}{1+r} = \tanh\frac1{2\ell},\qquad"
+            r"f(\pi) = \frac{1-r}{1+r} = \tanh\frac1{2\ell},\qquad "
             r"f(0) = \frac{1+r}{1-r} = \coth\frac1{2\ell}",
             all_of(
                 identity(poisson(sympy.Integer(-1)), (1 - r) / (1 + r)),

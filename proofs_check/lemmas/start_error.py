@@ -155,7 +155,7 @@ def measure(parameters: Parameters) -> mpmath.mpf:
 LEMMA = Lemma(
     name="start_error",
     doc=__doc__,
-    claim=r"\mathrm{KL}(p_t|N(0,1))\le\frac{x^2}{4\min(1,1+x)}+\tfrac12e^{-t}m^2,\quad"
+    claim=r"\mathrm{KL}(p_t|N(0,1))\le\frac{x^2}{4\min(1,1+x)}+\tfrac12e^{-t}m^2,\quad "
     r"x=(\lambda-1)e^{-t}",
     kind="upper",
     assumptions=(r"$\lambda>0$, $t\ge0$",),

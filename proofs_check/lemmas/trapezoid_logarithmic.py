@@ -151,7 +151,7 @@ def steps(
         ),
         Step(
             "Large u: x^y e^{-kx} is at most its maximum, and (y/e)^y <= Gamma(y+1).",
-            r"kx-y\log x-(y-y\log(y/k))\ge0,\quad"
+            r"kx-y\log x-(y-y\log(y/k))\ge0,\quad "
             r"\Gamma(y+1)\ge y^y\int_y^\infty e^{-x}dx = (y/e)^y",
             all_of(
                 above_tangent(
@@ -165,7 +165,7 @@ def steps(
         ),
         Step(
             "So the integrand vanishes at both ends, uniformly in the strip (1/e < k < c cos a).",
-            r"\tfrac87(1-u)^{-q}\to0\ (u\to-\infty),\qquad"
+            r"\tfrac87(1-u)^{-q}\to0\ (u\to-\infty),\qquad "
             r"\mathrm{const}\cdot e^{-(c\cos a-k)x}\to0\ (x\to\infty)",
             all_of(
                 limit((1 + v) ** -power / LEAST_GAMMA, v, sympy.oo, 0),
@@ -279,7 +279,7 @@ _POINT = {
 LEMMA = Lemma(
     name="trapezoid_logarithmic",
     doc=__doc__,
-    claim=r"\Bigl|\gamma(h)-\sum_kw_ke^{-x_kh/\ell}-\bigl(1-\sum_kw_k\bigr)\Bigr|\le"
+    claim=r"\Bigl|\gamma(h)-\sum_kw_ke^{-x_kh/\ell}-\bigl(1-\sum_kw_k\bigr)\Bigr|\le "
     r"D(1+\tfrac h\ell)+D(1)+\text{two tails}",
     kind="upper",
     assumptions=(
