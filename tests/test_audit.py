@@ -245,6 +245,22 @@ def test_one_entry_of_a_late_block_is_found(name: str, attention: str) -> None:
         assert "head " in message
 
 
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("entry", [(0, 1), (1, 1)])
+def test_an_output_map_that_mixes_channels_is_found(attention: str, entry: tuple[int, int]) -> None:
+    folder = saved(attention=attention)
+    k = depth(folder) - 2
+    target = read_saved(folder).channels[read_saved(folder).iterate(k + 1)].start
+
+    def edit(tensors: Tensors) -> None:
+        output = tensors[f"blocks.{k}.attention.output"]
+        output[0, entry[0], target + entry[1]] += 0.02 * np.abs(output).max()
+
+    message = refusal(folder, edit)
+    assert f"block {k}, attention.output: attention.output[0, {entry[0]}, " in message
+    assert "(head 0, channel s_" in message
+
+
 @every_tensor
 def test_one_entry_of_an_early_block_is_found_or_harmless(name: str, attention: str) -> None:
     """What an early block does wrong, the later ones repair."""
