@@ -111,8 +111,8 @@ def _side_by_side() -> Iterator[Block]:
         r"every lag, proportional to $\varepsilon/N$. One softmax head with a sink serves every "
         r"row. Fitted rates need far fewer exponentials than the theorems, and are checked lag by "
         r"lag (lemma exponential_sum_lags). In terms of $\kappa$ the depth is "
-        r"$\frac\kappa2\log\frac2\varepsilon$ or $\frac{\sqrt\kappa}2\log\frac4\varepsilon$ "
-        r"everywhere."
+        r"$\frac\kappa2\log\frac2\varepsilon$ or $\frac{\sqrt\kappa}2\log\frac4\varepsilon$ in "
+        r"every row."
     )
     yield Table(
         ["regime", *COLUMNS.values()],

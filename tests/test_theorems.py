@@ -212,6 +212,26 @@ def test_slow_kernels_cannot_be_truncated(kernel: Kernel) -> None:
     assert shares[-1] > 0.99
 
 
+def test_a_truncated_logarithmic_kernel_is_indefinite() -> None:
+    """Not only the bound fails: all but eight lags kept, and A_t has a negative eigenvalue."""
+    column = Logarithmic(8.0, 1.0).autocov(np.arange(256))
+    column[-8:] = 0
+    banded = np.array([[column[abs(i - j)] for j in range(256)] for i in range(256)])
+    assert np.linalg.eigvalsh(banded)[0] < -math.expm1(0.01)
+
+
+def test_extreme_parameters() -> None:
+    for kernel in (Exponential(1e-3), Exponential(2.0, 2.0), Polynomial(8.0, 1 + 1e-9)):
+        for frames in (1, 2):
+            for tol in (0.9, 1e-9):
+                design = problem(kernel, frames, tol, t_min=1e-3)
+                assert 0 <= design.bandwidth < frames
+                assert min(design.depth.values()) >= 1
+    late = problem(Logarithmic(8.0, 1.0), t_min=50.0)
+    assert late.depth == {"gradient": 1, "chebyshev": 1}
+    assert late.bandwidth == 0
+
+
 @pytest.mark.parametrize("kappa", [1.01, 1.5, 4.0, 300.0, 1e5])
 @pytest.mark.parametrize("tol", [0.5, 1e-3, 1e-9])
 def test_depth_is_the_smallest_for_its_share(kappa: float, tol: float) -> None:

@@ -172,21 +172,22 @@ class Theorem(Lemma):
         values["delta_T"] = number(TAIL_ALLOWED, values)
         values["tau"] = min(mpmath.mpf(1), number(LAG_ALLOWED, values))
         largest = int(values["N"]) - 1
-        bandwidth = largest
         values["T_all"] = number(case.total, {**values, N.name: 2 * largest})
+        bandwidth = largest
         if values["T_all"] <= values["delta_T"]:
             bandwidth = 0
         elif case.bandwidth is not None:
-            bandwidth = min(largest, max(0, _ceiling(case.bandwidth, values)))
+            wanted = number(case.bandwidth, values)
+            bandwidth = largest if wanted >= largest else max(1, int(mpmath.ceil(wanted)))
         heads = {**values, "kappa": number(KAPPA_HEADS, values)}
         exponentials = case.exponentials
         return Design(
             condition=case.condition,
             condition_number=float(values["kappa"]),
             bandwidth=bandwidth,
-            exponentials=None if exponentials is None else _ceiling(exponentials, values),
-            depth={name: max(1, _ceiling(DEPTH[name], values)) for name in DEPTH},
-            depth_banded={name: max(1, _ceiling(DEPTH[name], heads)) for name in DEPTH},
+            exponentials=None if exponentials is None else int(number(exponentials, values)),
+            depth={name: _depth(name, values) for name in DEPTH},
+            depth_banded={name: _depth(name, heads) for name in DEPTH},
             block_error={
                 name: float(number(ROUNDING_SHARE * tol / GAIN[name], heads)) for name in GAIN
             },
@@ -221,5 +222,8 @@ def uses(step: Step) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_USES.findall(step.discharge.how)))
 
 
-def _ceiling(expr: sympy.Expr, values: Parameters) -> int:
-    return int(mpmath.ceil(number(expr, values)))
+def _depth(method: str, values: Parameters) -> int:
+    """The sufficient depth, a whole number; one block where nothing is left to contract."""
+    if values[kappa.name] <= 1:
+        return 1
+    return max(1, int(mpmath.ceil(number(DEPTH[method], values))))
