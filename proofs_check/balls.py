@@ -17,7 +17,14 @@ import numpy as np
 from flint import arb, arb_mat
 
 from proofs_check.enclose import ball
-from unroll.kernels import CircleExponential, Exponential, Kernel, Logarithmic, Polynomial
+from unroll.kernels import (
+    CircleExponential,
+    DampedCosine,
+    Exponential,
+    Kernel,
+    Logarithmic,
+    Polynomial,
+)
 
 __all__ = [
     "autocov_balls",
@@ -97,6 +104,9 @@ def autocov_balls(kernel: Kernel, count: int) -> list[arb]:
         if lag == 0:
             return arb(1)
         ratio = distance(lag) / ell
+        if isinstance(kernel, DampedCosine):
+            # cos_pi is exactly zero where it should be: those keys get no weight at all
+            return (-ratio).exp() * arb.cos_pi(2 * arb(lag) / ball(kernel.period))
         if isinstance(kernel, Exponential | CircleExponential):
             return (-((ratio.log() * ball(kernel.exponent)).exp())).exp()
         if isinstance(kernel, Polynomial):

@@ -2,9 +2,11 @@
 
 Lower end of ``Gamma``: the minimum of its symbol, ``f(pi)`` (lemma ``symbol_minimum``), summed in
 ball arithmetic, and never below zero (lemma ``positive_definite``); or, for short sequences, a
-positive definite ``Gamma - x I``. Upper end: a Collatz-Wielandt quotient. ``Sigma``: positive
-definiteness of ``Sigma - x I`` and ``y I - Sigma``. A band moves every eigenvalue by at most the
-norm of what it drops (Weyl).
+positive definite ``Gamma - x I``. Upper end: a Collatz-Wielandt quotient; for a kernel with
+negative values that of ``|Gamma|``, the symbol's maximum (lemma ``damped_cosine_peak``) or, for
+short sequences, a positive definite ``y I - Gamma``. ``Sigma``: positive definiteness of
+``Sigma - x I`` and ``y I - Sigma``. A band moves every eigenvalue by at most the norm of what it
+drops (Weyl).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import sympy
 from flint import acb, arb, arb_mat
 from scipy.linalg import eigvalsh, matmul_toeplitz
 
@@ -26,14 +29,16 @@ from proofs_check.balls import (
 from proofs_check.carried import carried_autocov
 from proofs_check.enclose import ball, enclose
 from proofs_check.exponential_sums import doubled
+from proofs_check.lemmas._oscillation import period
 from proofs_check.symbols import ell
 from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
-from unroll.kernels import CircleExponential, Exponential, Kernel
+from unroll.kernels import CircleExponential, DampedCosine, Exponential, Kernel
 
-__all__ = ["Enclosure", "enclose_operator", "symbol_minimum", "temporal_top"]
+__all__ = ["Enclosure", "enclose_operator", "symbol_maximum", "symbol_minimum", "temporal_top"]
 
 SMALL = 64  # up to this size positive definiteness is decided by elimination
+_SMALLEST_ENTRY = 1e-9  # of a test vector: any positive one serves
 _MOMENT_TERMS = 48
 _MOST_TERMS = 2048  # of a plain alternating sum
 _EULER_START, _EULER_STEPS = 256, 64
@@ -60,22 +65,23 @@ def enclose_operator(gp: GaussianProcess, lowering: Lowering) -> Enclosure:
     """Enclose the spectrum of the operator that a lowering's heads carry in exact arithmetic."""
     gamma = autocov_balls(gp.kernel, gp.frames)
     small, large = _spatial(gp.spatial_cov)
-    bottom = _temporal_bottom(gp.kernel, gamma)
+    bottom, top = _temporal_bottom(gp.kernel, gamma), _temporal_top(gp.kernel, gamma)
     carried = carried_autocov(lowering, gamma)
     # a lag that is carried as it is has the kernel's own ball, which differs from itself by nothing
     off = [arb(0) if c is g else c - g for c, g in zip(carried, gamma, strict=True)]
     error = doubled(off) * large
-    return Enclosure(bottom * small - error, temporal_top(gamma) * large + error, error)
+    return Enclosure(bottom * small - error, top * large + error, error)
 
 
 def temporal_top(gamma: list[arb]) -> arb:
-    """Collatz-Wielandt: ``max_i (Gamma x)_i / x_i >= lambda_max`` for any positive ``x``."""
-    column = np.array([float(g) for g in gamma])
+    """Collatz-Wielandt: ``max_i (|Gamma| x)_i / x_i >= lambda_max`` for any positive ``x``."""
+    sizes = [abs(g) for g in gamma]
+    column = np.array([float(g) for g in sizes])
     x = np.ones(len(column))
     for _ in range(40):
         image = matmul_toeplitz(column, x)
-        x = image / image.max()
-    image_balls = toeplitz_apply(gamma, [arb(float(value)) for value in x])
+        x = np.maximum(image / image.max(), _SMALLEST_ENTRY)
+    image_balls = toeplitz_apply(sizes, [arb(float(value)) for value in x])
     best = arb(0)
     for numerator, denominator in zip(image_balls, x, strict=True):
         best = best.max(numerator / arb(float(denominator)))
@@ -87,29 +93,63 @@ def _temporal_bottom(kernel: Kernel, gamma: list[arb]) -> arb:
     bottom = symbol_minimum(kernel)
     if not bottom > 0:
         bottom = arb(0)  # every kernel of the library is positive definite
-    n = len(gamma)
-    if n > SMALL:
+    if len(gamma) > SMALL:
         return bottom
-    temporal = [[gamma[abs(i - j)] for j in range(n)] for i in range(n)]
-    computed = np.array([[float(entry) for entry in row] for row in temporal])
-    values = eigvalsh(computed)
+    temporal = _dense(gamma)
+    values, slack = _computed_eigenvalues(temporal)
     for roundings in (1, 8, 64):  # a small step below the computed value; LDL^T has the last word
-        candidate = float(values[0]) - roundings * n * 2.0**-53 * float(values[-1])
+        candidate = values[0] - roundings * slack
         if not candidate > float(bottom.lower()):
             break
-        shifted = arb_mat(
-            [[temporal[i][j] - (candidate if i == j else 0) for j in range(n)] for i in range(n)]
-        )
-        if is_positive_definite(shifted):
+        if is_positive_definite(_shifted(temporal, -candidate, 1)):
             return arb(candidate)
     return bottom
+
+
+def _temporal_top(kernel: Kernel, gamma: list[arb]) -> arb:
+    """Collatz-Wielandt, and where that speaks of ``|Gamma|`` only, what else there is."""
+    top = temporal_top(gamma)
+    if not kernel.signed:
+        return top
+    peak = symbol_maximum(kernel)
+    if peak < top:
+        top = peak
+    if len(gamma) > SMALL:
+        return top
+    temporal = _dense(gamma)
+    values, slack = _computed_eigenvalues(temporal)
+    for roundings in (1, 2, 4, 8):
+        candidate = values[-1] + roundings * slack
+        if candidate < top and is_positive_definite(_shifted(temporal, candidate, -1)):
+            return arb(candidate)
+    return top
+
+
+def _dense(gamma: list[arb]) -> list[list[arb]]:
+    n = len(gamma)
+    return [[gamma[abs(i - j)] for j in range(n)] for i in range(n)]
+
+
+def _computed_eigenvalues(temporal: list[list[arb]]) -> tuple[list[float], float]:
+    """Eigenvalues in floating point, and one rounding of an entry times their number."""
+    values = eigvalsh(np.array([[float(entry) for entry in row] for row in temporal]))
+    return [float(x) for x in values], len(values) * 2.0**-53 * float(values[-1])
+
+
+def _shifted(temporal: list[list[arb]], shift: float, sign: int) -> arb_mat:
+    """``sign Gamma + shift I``."""
+    n = range(len(temporal))
+    return arb_mat([[sign * temporal[i][j] + (shift if i == j else 0) for j in n] for i in n])
 
 
 def symbol_minimum(kernel: Kernel) -> arb:
     """``f(pi) = 1 + 2 sum_{k>=1} (-1)^k gamma(k)``: no eigenvalue of any ``Gamma_N`` is below.
 
-    For the circle kernel, the smallest eigenvalue of the circulant over its whole period.
+    For the circle kernel, the smallest eigenvalue of the circulant over its whole period; for a
+    damped cosine, the smaller of ``f(0)`` and ``f(pi)`` (lemma ``damped_cosine_symbol``).
     """
+    if isinstance(kernel, DampedCosine):
+        return enclose(lemmas.get("damped_cosine_symbol").bound, _oscillation(kernel))
     if isinstance(kernel, CircleExponential):
         return _circulant_bottom(kernel)
     if not isinstance(kernel, Exponential) or kernel.exponent <= 1:
@@ -119,6 +159,21 @@ def symbol_minimum(kernel: Kernel) -> arb:
     # past this lag gamma is below 2^-140
     last = math.ceil(kernel.length_scale * 98 ** (1 / kernel.exponent)) + 1
     return _alternating(kernel, last) if last <= _MOST_TERMS else _euler(kernel)
+
+
+def symbol_maximum(kernel: Kernel) -> arb:
+    """A number that no eigenvalue of any ``Gamma_N`` is above, infinite where none is known."""
+    if not isinstance(kernel, DampedCosine):
+        return arb("inf")
+    lemma, values = lemmas.get("damped_cosine_peak"), _oscillation(kernel)
+    merged = enclose(lemma.also["condition"], values) >= 0
+    peak = enclose(lemma.also["merged"] if merged else lemma.bound, values)
+    return peak if peak.is_finite() else arb("inf")
+
+
+def _oscillation(kernel: DampedCosine) -> dict[sympy.Symbol, arb]:
+    """Values of the symbols of the two lemmas about damped cosines."""
+    return {ell: ball(kernel.length_scale), period: ball(kernel.period)}
 
 
 def _moments(kernel: Kernel) -> arb:

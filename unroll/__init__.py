@@ -16,6 +16,7 @@ Sigma                       spatial_cov              covariance of the channels 
 Gamma (x) Sigma             covariance()             covariance of vec(X)
 l, nu                       length_scale, exponent   exponential decay exp(-(h/l)^nu)
 p, q                        power                    polynomial, logarithmic decay
+P                           period                   of a damped oscillation, in frames
 ell (the paper's)           length_scale**exponent   exp(-h^nu / ell), `from_paper`
 r, C                        radius, period           circle that carries the frames in the paper
 alpha_t = exp(-t/2)         schedules.alpha          forward process dX = -X dt / 2 + dW
@@ -37,6 +38,7 @@ from unroll.fitting import fit
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import (
     CircleExponential,
+    DampedCosine,
     Exponential,
     Kernel,
     Logarithmic,
@@ -50,6 +52,7 @@ from unroll.sampling import sample_reverse
 __all__ = [
     "ArgumentError",
     "CircleExponential",
+    "DampedCosine",
     "ErrorBudget",
     "Exponential",
     "FitReport",

@@ -7,7 +7,9 @@ falls as ``t`` grows: the smallest ``t`` is the hardest.
 
 The lower end of ``Gamma`` is the minimum of its symbol (sharp as the number of frames grows), the
 upper end a Collatz-Wielandt quotient: for a matrix with positive entries and any positive vector
-``x``, ``lambda_max <= max_i (Gamma x)_i / x_i``.
+``x``, ``lambda_max <= max_i (Gamma x)_i / x_i``. A kernel with negative values has it for
+``|Gamma| >= Gamma`` entry by entry, whose largest eigenvalue is not smaller, and beside it the
+maximum of its symbol.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ __all__ = ["Spectrum", "enclose", "spatial_bounds", "temporal_bounds"]
 
 _UNIT_ROUNDOFF = np.finfo(np.float64).eps / 2
 _POWER_STEPS = 40
+_SMALLEST_ENTRY = 1e-9  # of a test vector, which must be positive
 _SMALL = 64  # up to this size the smallest eigenvalue is computed
 
 
@@ -55,28 +58,33 @@ def temporal_bounds(kernel: Kernel, frames: int) -> tuple[float, float]:
     """Bounds of ``eig(Gamma_N)``: ``kernel.symbol_min`` below, Collatz-Wielandt above.
 
     Up to 64 frames the computed smallest eigenvalue, less its backward error, serves where it is
-    larger than ``kernel.symbol_min``.
+    larger than ``kernel.symbol_min``; for kernels with negative values also the largest one, plus
+    its backward error.
     """
     first_column = kernel.autocov(np.arange(frames))
+    sizes = np.abs(first_column)
     vector = np.ones(frames)
-    upper = math.inf
+    upper = kernel.symbol_max()
     for _ in range(_POWER_STEPS):
-        image = matmul_toeplitz(first_column, vector)
+        image = matmul_toeplitz(sizes, vector)
         # matmul_toeplitz goes through the FFT: its absolute error in each entry is at most
         # about log2(size) roundings of ||column|| ||x||, added here so that the bound stays one
         slack = (
             8
             * _UNIT_ROUNDOFF
             * (math.log2(2 * frames) + 2)
-            * float(np.linalg.norm(first_column) * np.linalg.norm(vector))
+            * float(np.linalg.norm(sizes) * np.linalg.norm(vector))
         )
         upper = min(upper, float(np.max((image + slack) / vector)))
-        vector = image / image.max()
+        vector = np.maximum(image / image.max(), _SMALLEST_ENTRY)
     lower = kernel.symbol_min(frames)
     if frames <= _SMALL:
         # short sequences are better conditioned than the N-free bound knows
         values = eigvalsh(toeplitz(first_column))
-        lower = max(lower, float(values[0]) - 8 * frames * _UNIT_ROUNDOFF * float(values[-1]))
+        slack = 8 * frames * _UNIT_ROUNDOFF * float(values[-1])
+        lower = max(lower, float(values[0]) - slack)
+        if kernel.signed:
+            upper = min(upper, float(values[-1]) + slack)
     return lower, upper
 
 

@@ -17,13 +17,16 @@ from unroll.validation import Array, choice, integer
 
 
 class Kernel(ABC):
-    """Stationary temporal kernel gamma with gamma(0) = 1, positive and decreasing in the lag.
+    """Stationary temporal kernel gamma with gamma(0) = 1, positive definite at every length.
 
+    Positive and decreasing in the lag, unless `signed`: then |gamma(h)| <= 1 is all that holds.
     Subclasses are frozen dataclasses whose fields are the parameters. Lags and length scales are
     counted in frames.
     """
 
     regime: ClassVar[str]
+    #: Whether gamma takes negative values; such a kernel overrides `autocov` and `log_parts`.
+    signed: ClassVar[bool] = False
     _registry: ClassVar[dict[str, type[Kernel]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -32,7 +35,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def log_autocov(self, lag: ArrayLike) -> Array:
-        """log gamma(lag), finite where gamma itself underflows. Same shape as `lag`."""
+        """log |gamma(lag)|, finite where gamma itself underflows. Same shape as `lag`."""
 
     @abstractmethod
     def symbol_min(self, frames: int) -> float:
@@ -50,6 +53,20 @@ class Kernel(ABC):
         """gamma(lag), the correlation of two frames that are `lag` apart. Same shape as `lag`."""
         return np.exp(self.log_autocov(lag))
 
+    def log_parts(self, lag: ArrayLike) -> tuple[Array, ...]:
+        """Logs of what gamma is made of: of gamma itself, or of its positive and negative part.
+
+        gamma = exp(first) - exp(second), the second being there for `signed` kernels only.
+        """
+        return (self.log_autocov(lag),)
+
+    def symbol_max(self) -> float:
+        """Certified upper bound on the largest eigenvalue of `matrix(n)` for every n.
+
+        Infinite where no closed form is known, or where there is no such bound.
+        """
+        return math.inf
+
     def matrix(self, frames: int) -> Array:
         """Temporal covariance Gamma_ij = gamma(|i - j|), shape (frames, frames)."""
         frames = integer("frames", frames, 1)
@@ -58,10 +75,10 @@ class Kernel(ABC):
     def tail_sum(self, bandwidth: int, frames: int) -> float:
         """Mass of the lags that a band of half-width `bandwidth` drops.
 
-        T_N(J) = sum of gamma(k) over J < k < N, with J = `bandwidth` >= 0 and N = `frames`.
+        T_N(J) = sum of |gamma(k)| over J < k < N, with J = `bandwidth` >= 0 and N = `frames`.
         """
         bandwidth, frames = _band(bandwidth, frames)
-        return math.fsum(self.autocov(np.arange(bandwidth + 1, frames)))
+        return math.fsum(np.abs(self.autocov(np.arange(bandwidth + 1, frames))))
 
     def to_dict(self) -> dict[str, Any]:
         """Regime and parameters; `kernel_from_dict` reads it back."""
