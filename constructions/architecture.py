@@ -9,9 +9,78 @@ from constructions.stream import ResidualStream
 from unroll.errors import ArgumentError
 from unroll.validation import choice, integer, positive
 
-__all__ = ["ACTIVATIONS", "Architecture"]
+__all__ = ["ACTIVATIONS", "Architecture", "AttentionShape", "BlockShape"]
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
+
+
+@dataclass(frozen=True)
+class AttentionShape:
+    """One attention layer.
+
+    Attributes
+    ----------
+    score
+        ``"softmax"`` or ``"relu"``: what turns logits into an attention pattern; ``"linear"``: the
+        pattern is the inner product of query and key features itself, and is never formed.
+    heads
+        Attention heads. Values are shared by all heads (multi-query attention, Shazeer, arXiv
+        1911.02150), and so are keys unless attention is linear.
+    score_channels
+        Length of a query of one head.
+    value_channels
+        Length of a value.
+    relative_bias
+        Whether a table (heads, 2 frames - 1) of biases is added to the logits.
+    sinks
+        How many further keys, learned and with value zero, every query sees.
+    sinusoids
+        For linear attention: query and key features are cosine and sine of the frame's index, at
+        a frequency per head; otherwise they are read from the position embedding.
+    gated
+        For linear attention: whether what head and value channel carry is scaled by a gate
+        ``1 / (alpha^2 pole + sigma^2)`` of its own.
+    baseline
+        Whether a gate of that form, shared by all heads, is subtracted.
+    """
+
+    score: str
+    heads: int
+    score_channels: int
+    value_channels: int
+    relative_bias: bool = False
+    sinks: int = 0
+    sinusoids: bool = False
+    gated: bool = False
+    baseline: bool = False
+
+    def check(self, name: str) -> None:
+        """`ArgumentError` where an entry is not of its kind."""
+        choice(f"{name}.score", self.score, ("softmax", "relu", "linear"))
+        for entry in ("heads", "score_channels", "value_channels"):
+            integer(f"{name}.{entry}", getattr(self, entry), 1)
+        integer(f"{name}.sinks", self.sinks, 0)
+        for entry in ("relative_bias", "sinusoids", "gated", "baseline"):
+            _switch(f"{name}.{entry}", getattr(self, entry))
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """One kind of block: an attention layer, a feed-forward layer, or both side by side.
+
+    Attributes
+    ----------
+    attention
+        The attention layer, if there is one.
+    hidden
+        Feed-forward width; 0 where there is no such layer.
+    listens
+        Number of time features that the gates read.
+    """
+
+    attention: AttentionShape | None
+    hidden: int
+    listens: int
 
 
 @dataclass(frozen=True)
@@ -24,35 +93,25 @@ class Architecture:
         Shape of one input sequence.
     stream
         Channel groups of the residual stream, name to size.
-    depth
-        Number of blocks ``L``.
-    heads
-        Attention heads per block ``M``; keys and values are shared by all heads
-        (multi-query attention, Shazeer, arXiv 1911.02150).
-    score_channels
-        Length of a query.
-    value_channels
-        Length of a value.
-    score
-        ``"softmax"`` or ``"relu"``: what turns logits into an attention pattern.
-    relative_bias
-        Whether a table (heads, 2 frames - 1) of biases is added to the logits.
-    sink
-        Whether every query sees one more key, learned, whose value is zero.
+    kinds
+        Name of a kind of block to its shape.
+    blocks
+        The kind of every block, in order.
+    two_ended
+        Whether position embeddings counted from the last frame are added to those from the first.
     scores_from
         ``"stream"``: queries and keys read the residual stream; ``"position"``: they read the
         position embedding, so that patterns are shared by the whole batch. For models whose
         queries and keys ignore the content, as those built here, the two agree.
-    hidden
-        Feed-forward width.
     activation
         ``"relu"``, ``"gelu"``, ``"gelu_tanh"`` or ``"silu"``.
     time_features
         Which features of the diffusion time are offered to the gates: a method's name.
     time_steps
         Number of steps with features of their own.
-    listens
-        Number of time features each block reads.
+    time_terms
+        Terms of the series that give step sizes (``"preconditioned"``), or whether there is a
+        baseline (``"spectral"``); 0 otherwise.
     t_min, t_max
         Range of the diffusion time; outside it the model refuses.
     dtype
@@ -62,27 +121,36 @@ class Architecture:
     frames: int
     channels: int
     stream: dict[str, int]
-    depth: int
-    heads: int
-    score_channels: int
-    value_channels: int
-    score: str
-    relative_bias: bool
-    sink: bool
-    hidden: int
+    kinds: dict[str, BlockShape]
+    blocks: tuple[str, ...]
+    two_ended: bool
     activation: str
     time_features: str
     time_steps: int
-    listens: int
     t_min: float
     t_max: float
     dtype: str
     scores_from: str = "position"
+    time_terms: int = 0
 
     @property
     def width(self) -> int:
         """Channels of the residual stream, ``D``."""
         return sum(self.stream.values())
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks, ``L``."""
+        return len(self.blocks)
+
+    @property
+    def heads(self) -> int:
+        """The most heads in one block, ``M``."""
+        return max((k.attention.heads for k in self.kinds.values() if k.attention), default=0)
+
+    def shape(self, block: int) -> BlockShape:
+        """The shape of one block."""
+        return self.kinds[self.blocks[block]]
 
     def residual_stream(self) -> ResidualStream:
         """The named channels."""
@@ -90,29 +158,47 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready document; `from_dict` reads it back."""
-        return asdict(self)
+        return asdict(self) | {"blocks": list(self.blocks)}
 
     @classmethod
     def from_dict(cls, document: Any) -> Architecture:
         """The architecture that `to_dict` described; `ArgumentError` for anything else."""
         try:
-            architecture = cls(**document)
+            entries = dict(document)
+            kinds = {name: _block(kind) for name, kind in dict(entries.pop("kinds")).items()}
+            architecture = cls(**entries | {"kinds": kinds, "blocks": tuple(entries["blocks"])})
             sizes = dict(architecture.stream.items())
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ArgumentError(
                 "architecture", document, f"is not one of this library ({error})", "save it anew"
             ) from error
-        for name in (
-            *("frames", "channels", "depth", "heads", "score_channels", "value_channels"),
-            *("hidden", "time_steps", "listens"),
-        ):
+        for name in ("frames", "channels", "depth", "time_steps"):
             integer(f"architecture.{name}", getattr(architecture, name), 1)
+        integer("architecture.time_terms", architecture.time_terms, 0)
         for name, size in sizes.items():
             integer(f"architecture.stream.{name}", size, 1)
-        choice("architecture.score", architecture.score, ("softmax", "relu"))
+        for name, kind in kinds.items():
+            integer(f"architecture.{name}.hidden", kind.hidden, 0)
+            integer(f"architecture.{name}.listens", kind.listens, 1)
+            if kind.attention:
+                kind.attention.check(f"architecture.{name}.attention")
+        for name in architecture.blocks:
+            choice("architecture.blocks", name, kinds)
+        _switch("architecture.two_ended", architecture.two_ended)
         choice("architecture.activation", architecture.activation, ACTIVATIONS)
         choice("architecture.scores_from", architecture.scores_from, ("stream", "position"))
         choice("architecture.dtype", architecture.dtype, ("float32", "float64"))
         positive("architecture.t_min", architecture.t_min)
         positive("architecture.t_max", architecture.t_max)
         return architecture
+
+
+def _block(document: Any) -> BlockShape:
+    entries = dict(document)
+    attention = entries.pop("attention")
+    return BlockShape(attention=AttentionShape(**attention) if attention else None, **entries)
+
+
+def _switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ArgumentError(name, value, "must be true or false", "save it anew")

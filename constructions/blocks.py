@@ -5,7 +5,7 @@ Shape glossary (row convention, ``y = x @ W``):
 - B: batch (sequences, each with its own diffusion time)
 - N: frames (tokens), d: channels of a frame
 - D: width of the residual stream
-- H: heads, P: score channels of a query, U: value channels
+- H: heads, P: score channels of a query, U: value channels, S: sinks
 - F: hidden units of the feed-forward layer
 - Q: time features a block listens to
 
@@ -15,15 +15,44 @@ Nothing here knows about covariances or scores: everything special is in the wei
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import erf, expit, softmax
 
-from constructions.conditioning import time_features
-from constructions.weights import AttentionWeights, BlockWeights, FeedForwardWeights, Weights
+from constructions.conditioning import feature_set
+from constructions.weights import (
+    AttentionWeights,
+    FeedForwardWeights,
+    LinearAttentionWeights,
+    Weights,
+)
+from unroll.methods.gates import resolvent
 from unroll.schedules import alpha, sigma_sq
 
-__all__ = ["activate", "attend", "attention_pattern", "block", "feed_forward", "forward", "run"]
+__all__ = [
+    "TimeState",
+    "activate",
+    "attend",
+    "attend_linearly",
+    "attention_pattern",
+    "block",
+    "feed_forward",
+    "forward",
+    "linear_features",
+    "run",
+]
+
+
+@dataclass(frozen=True)
+class TimeState:
+    """What the blocks know of the diffusion time: features (B, all features) in the precision of
+    the model, ``alpha^2`` and ``sigma^2`` (B,) in float64.
+    """
+
+    features: np.ndarray
+    alpha_sq: np.ndarray
+    sigma_sq: np.ndarray
 
 
 def activate(x: np.ndarray, name: str) -> np.ndarray:
@@ -40,7 +69,7 @@ def activate(x: np.ndarray, name: str) -> np.ndarray:
 
 
 def attention_pattern(p: np.ndarray, w: AttentionWeights, score: str) -> np.ndarray:
-    """Attention pattern of tokens ``p``; the sink, if any, is the last column.
+    """Attention pattern of tokens ``p``; sinks, if any, are the last columns.
 
     Parameters
     ----------
@@ -49,18 +78,19 @@ def attention_pattern(p: np.ndarray, w: AttentionWeights, score: str) -> np.ndar
 
     Returns
     -------
-    Array (B, H, N, N) or (B, H, N, N + 1).
+    Array (B, H, N, N + S).
     """
     frames = p.shape[1]
     query = np.einsum("bnd,hdp->bhnp", p, w.query) + w.query_bias[:, None]  # [B, H, N, P]
     key = p @ w.key + w.key_bias  # [B, N, P]
     logits = np.einsum("bhip,bjp->bhij", query, key)  # [B, H, N, N]
     if w.relative_bias is not None:
-        lag = np.arange(frames) - np.arange(frames)[:, None] + frames - 1  # j - i + N - 1
+        longest = (w.relative_bias.shape[1] + 1) // 2
+        lag = np.arange(frames) - np.arange(frames)[:, None] + longest - 1  # j - i + N - 1
         logits = logits + w.relative_bias[:, lag]
     if w.sink_key is not None:
-        sink = np.einsum("bhip,hp->bhi", query, w.sink_key)[..., None]
-        logits = np.concatenate([logits, sink], axis=-1)
+        sinks = np.einsum("bhip,hsp->bhis", query, w.sink_key)
+        logits = np.concatenate([logits, sinks], axis=-1)
     return np.asarray(softmax(logits, axis=-1) if score == "softmax" else np.maximum(logits, 0))
 
 
@@ -76,20 +106,63 @@ def feed_forward(x: np.ndarray, w: FeedForwardWeights, activation: str) -> np.nd
     return np.asarray(activate(x @ w.up + w.up_bias, activation) @ w.down + w.down_bias)
 
 
-def block(
-    x: np.ndarray, features: np.ndarray, w: BlockWeights, weights: Weights
-) -> tuple[np.ndarray, np.ndarray]:
-    """One parallel block; returns the stream (B, N, D) and the attention pattern."""
-    heard = features[:, w.modulation.listen]  # [B, Q]
-    gate = (heard @ w.modulation.attention_gate)[:, None]  # [B, 1, D]
-    scale = (heard @ w.modulation.feed_forward_scale)[:, None]
-    shared = weights.architecture.scores_from == "position"
-    pattern = attention_pattern(
-        weights.position[None] if shared else x, w.attention, weights.architecture.score
+def linear_features(p: np.ndarray, w: LinearAttentionWeights) -> tuple[np.ndarray, np.ndarray]:
+    """Query and key features (B, N, H, 1 or 2) of tokens ``p`` (B, N, D)."""
+    if w.turns is not None:
+        # whole revolutions are dropped first: exact where the turns are dyadic
+        phase = 2 * np.pi * np.remainder(np.arange(p.shape[1])[:, None] * w.turns, 1.0)
+        waves = np.stack([np.cos(phase), np.sin(phase)], axis=-1).astype(p.dtype)
+        return (np.broadcast_to(waves, (len(p), *waves.shape)),) * 2
+    assert w.query is not None
+    assert w.key is not None
+    return (p @ w.query)[..., None], (p @ w.key)[..., None]
+
+
+def attend_linearly(
+    x: np.ndarray, p: np.ndarray, w: LinearAttentionWeights, time: TimeState
+) -> np.ndarray:
+    """Sum keys times values over frames, scale, read with queries; array (B, N, D)."""
+    query, key = linear_features(p, w)
+    scale = np.broadcast_to(w.amplitude[:, None], (len(x), len(w.amplitude), w.value.shape[1]))
+    if w.poles is not None:
+        alpha_sq, sigma_sq = time.alpha_sq[:, None, None], time.sigma_sq[:, None, None]
+        gate = resolvent(alpha_sq, sigma_sq, w.poles)
+        if w.baseline is not None:
+            gate = gate - resolvent(alpha_sq, sigma_sq, w.baseline)
+        scale = scale * gate.astype(x.dtype)
+    state = np.einsum("bnhp,bnu->bhpu", np.broadcast_to(key, (len(x), *key.shape[1:])), x @ w.value)
+    state = state * scale[:, :, None]
+    return np.asarray(
+        np.einsum("bnhp,bhpu->bnu", np.broadcast_to(query, (len(x), *query.shape[1:])), state)
+        @ w.output
     )
-    attended = attend(x, np.broadcast_to(pattern, (len(x), *pattern.shape[1:])), w.attention)
-    fed = feed_forward(scale * x, w.feed_forward, weights.architecture.activation)
-    return x + gate * attended + fed, pattern
+
+
+def block(
+    x: np.ndarray, time: TimeState, k: int, weights: Weights
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """One parallel block; returns the stream (B, N, D) and the attention pattern, if formed."""
+    w, shape = weights.blocks[k], weights.architecture
+    heard = time.features[:, w.modulation.listen]  # [B, Q]
+    p = _position(weights, x.shape[1])[None] if shape.scores_from == "position" else x
+    written, pattern = np.zeros_like(x), None
+    if w.attention is not None:
+        gate = (heard @ w.modulation.attention_gate)[:, None]  # [B, 1, D]
+        if isinstance(w.attention, LinearAttentionWeights):
+            scale = (heard @ w.modulation.attention_scale)[:, None]
+            attended = attend_linearly(scale * x, p, w.attention, time)
+        else:
+            attention_shape = shape.shape(k).attention
+            assert attention_shape is not None
+            pattern = attention_pattern(p, w.attention, attention_shape.score)
+            attended = attend(
+                x, np.broadcast_to(pattern, (len(x), *pattern.shape[1:])), w.attention
+            )
+        written = written + gate * attended
+    if w.feed_forward is not None:
+        scale = (heard @ w.modulation.feed_forward_scale)[:, None]
+        written = written + feed_forward(scale * x, w.feed_forward, shape.activation)
+    return x + written, pattern
 
 
 def run(weights: Weights, v: np.ndarray, t: np.ndarray) -> Iterator[np.ndarray]:
@@ -103,23 +176,22 @@ def run(weights: Weights, v: np.ndarray, t: np.ndarray) -> Iterator[np.ndarray]:
         Diffusion times, array (B,).
     """
     times = np.asarray(t, dtype=np.float64)
-    architecture = weights.architecture
-    features = np.stack(
-        time_features(
-            architecture.time_features,
-            architecture.time_steps,
-            weights.spectrum[0],
-            weights.spectrum[1],
-            alpha(times),
-            sigma_sq(times),
-        ),
-        axis=-1,
-    ).astype(v.dtype)  # [B, features]
-    x = v @ weights.embed + weights.position
+    a, noise = alpha(times), sigma_sq(times)
+    features = feature_set(weights.architecture).evaluate(weights.time, a, noise)
+    time = TimeState(np.stack(features, axis=-1).astype(v.dtype), a * a, noise)
+    x = v @ weights.embed + _position(weights, v.shape[1])
     yield x
-    for w in weights.blocks:
-        x, _ = block(x, features, w, weights)
+    for k in range(weights.architecture.depth):
+        x, _ = block(x, time, k, weights)
         yield x
+
+
+def _position(weights: Weights, frames: int) -> np.ndarray:
+    """Position embedding (frames, D), counted from both ends."""
+    position = weights.position[:frames]
+    if weights.position_end is not None:
+        position = position + weights.position_end[:frames][::-1]
+    return np.asarray(position)
 
 
 def forward(weights: Weights, v: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from unroll.storage import read_json, write_json
 
 __all__ = ["FORMAT", "load", "save"]
 
-FORMAT = "unrolled-transformer/1"
+FORMAT = "unrolled-transformer/2"
 _WEIGHTS, _DESCRIPTION = "model.safetensors", "model.json"
 
 

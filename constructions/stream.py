@@ -79,16 +79,15 @@ class ResidualStream:
         written[:, self[name]] = matrix
         return written
 
-    def place(self, **values: Any) -> np.ndarray:
+    def place(self, frames: int, **values: Any) -> np.ndarray:
         """Rows (frames, width) holding the given groups, zero elsewhere.
 
-        Each value is an array (frames, size) or (frames,) for a group of one channel.
+        Each value is an array (frames, size), or (frames,) for a group of one channel.
         """
-        arrays = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
-        columns = {name: a[:, None] if a.ndim == 1 else a for name, a in arrays.items()}
-        placed = np.zeros((next(iter(columns.values())).shape[0], self.width))
-        for name, value in columns.items():
-            placed[:, self[name]] = value
+        placed = np.zeros((frames, self.width))
+        for name, value in values.items():
+            array = np.asarray(value, dtype=np.float64)
+            placed[:, self[name]] = array[:, None] if array.ndim == 1 else array
         return placed
 
     def to_dict(self) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from constructions.architecture import BlockShape
 from constructions.weights import BlockWeights, Weights
 from unroll.plan import Plan
 
@@ -86,6 +87,8 @@ def summarize(weights: Weights, plan: Plan) -> Summary:
     def count(block: BlockWeights) -> tuple[int, int, float]:
         total, nonzero, norm = 0, 0, 0.0
         for part in (block.attention, block.feed_forward, block.modulation):
+            if part is None:
+                continue
             if id(part) not in seen:
                 arrays = [x for x in vars(part).values() if x is not None and x.dtype.kind == "f"]
                 seen[id(part)] = (
@@ -97,13 +100,16 @@ def summarize(weights: Weights, plan: Plan) -> Summary:
             total, nonzero, norm = total + size, nonzero + filled, max(norm, largest)
         return total, nonzero, norm
 
-    outer = [weights.embed, weights.position, weights.readout, weights.spectrum]
+    outer = [weights.embed, weights.position, weights.readout]
+    outer += [] if weights.position_end is None else [weights.position_end]
+    ends = len(outer)
+    outer += [*weights.time.values()]
     counts = [count(block) for block in weights.blocks]
     return Summary(
         token_dimension=a.width,
         blocks=a.depth,
         heads=a.heads,
-        weight_norm=max([n for *_, n in counts] + [_largest_norm(x) for x in outer[:3]]),
+        weight_norm=max([n for *_, n in counts] + [_largest_norm(x) for x in outer[:ends]]),
         output_range=(1 + plan.tol)
         * math.sqrt(a.frames * a.channels)
         / float(plan.spectrum.noisy(plan.t_min)[0]),
@@ -128,11 +134,23 @@ def _largest_norm(array: np.ndarray) -> float:
 def _flops(weights: Weights) -> int:
     """Matrix products of the plain forward pass, as dense as it runs them."""
     a = weights.architecture
-    n, width, heads = a.frames, a.width, a.heads
-    scores = 2 * n * width * a.score_channels * (heads + 1) + 2 * heads * n * n * a.score_channels
-    mixing = 2 * n * width * a.value_channels + 2 * heads * n * n * a.value_channels
-    mixing += 2 * n * heads * a.value_channels * width
-    layer = 4 * n * width * a.hidden
-    gates = 4 * a.listens * width
-    ends = 4 * n * width * a.channels
-    return a.depth * (scores + mixing + layer + gates) + ends
+    n, width = a.frames, a.width
+    kinds = {name: _block_flops(kind, n, width) for name, kind in a.kinds.items()}
+    return sum(kinds[name] for name in a.blocks) + 4 * n * width * a.channels
+
+
+def _block_flops(shape: BlockShape, n: int, width: int) -> int:
+    gates = 4 * shape.listens * width
+    layer = 4 * n * width * shape.hidden
+    attention = shape.attention
+    if attention is None:
+        return gates + layer
+    heads, scores, values = attention.heads, attention.score_channels, attention.value_channels
+    ends = 2 * n * width * values  # the value map
+    if attention.score == "linear":
+        ends *= 2  # one output map for all heads
+        features = 0 if attention.sinusoids else 4 * n * width * heads
+        return gates + layer + ends + features + 4 * n * heads * scores * values
+    ends += 2 * n * heads * values * width
+    queries = 2 * n * width * scores * (heads + 1)
+    return gates + layer + ends + queries + 2 * heads * n * n * (scores + values)

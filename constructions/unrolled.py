@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from constructions.architecture import Architecture
-from constructions.compile import iterate_channel
-from constructions.modules import HookPoint, Transformer
+from constructions.compile import iterate_blocks, iterate_channel
+from constructions.layers import HookPoint, LinearAttention
+from constructions.modules import Transformer
 from constructions.weights import Weights
 from unroll.errors import ArgumentError
 from unroll.plan import Plan
@@ -48,13 +49,11 @@ class UnrolledTransformer(Transformer):
     def from_weights(cls, weights: Weights, plan: Plan) -> UnrolledTransformer:
         """A model with these weights, in the precision of the plan."""
         model = cls(weights.architecture, plan)
-        kept = {"time.spectrum"}  # always float64, as are the time features
-        dtype = model.embed.dtype
+        # every tensor in the type of its parameter: time features stay in float64
+        own = dict(model.named_parameters()) | dict(model.named_buffers())
         model.load_tensors(
             {
-                name: torch.as_tensor(
-                    array, dtype=dtype if array.dtype.kind == "f" and name not in kept else None
-                )
+                name: torch.as_tensor(array, dtype=own[name].dtype)
                 for name, array in weights.tensors().items()
             }
         )
@@ -72,11 +71,12 @@ class UnrolledTransformer(Transformer):
     def hook_names(self) -> list[str]:
         """Every activation that can be read by name.
 
-        ``blocks.{k}.stream``, ``blocks.{k}.iterate``, ``blocks.{k}.attention.pattern`` and
+        ``blocks.{k}.stream``, ``blocks.{k}.iterate`` for blocks that complete an iterate,
+        ``blocks.{k}.attention.pattern`` (``.state`` for linear attention) and
         ``blocks.{k}.feed_forward.hidden``.
         """
         names = [name for name, module in self.named_modules() if isinstance(module, HookPoint)]
-        return names + [f"blocks.{k}.iterate" for k in range(len(self.blocks))]
+        return names + [f"blocks.{k}.iterate" for k in iterate_blocks(self.architecture)]
 
     def trace(
         self, v: Tensor, t: Tensor | float, names: str | Iterable[str] = "blocks.*.iterate"
@@ -92,8 +92,9 @@ class UnrolledTransformer(Transformer):
 
         Returns
         -------
-        Name to detached tensor. ``blocks.{k}.iterate`` is the iterate ``s_{k+1}`` that block ``k``
-        computed; a pattern is (batch or 1, heads, frames, frames [+ 1 for the sink]).
+        Name to detached tensor. ``blocks.{k}.iterate`` is the iterate that block ``k`` completed,
+        read out; a pattern is (batch or 1, heads, frames, frames + sinks). Linear attention forms
+        no pattern; its ``state`` is (batch, heads, score channels, value channels).
         """
         patterns = [names] if isinstance(names, str) else list(names)
         if not all(isinstance(pattern, str) for pattern in patterns):
@@ -111,11 +112,13 @@ class UnrolledTransformer(Transformer):
         }
         with _recorded(self, set(sources.values())) as seen, torch.no_grad():
             self(v, t)
-        traced = {}
+        traced, finished = {}, iterate_blocks(self.architecture)
+        last = iterate_channel(self.stream, len(finished))
+        basis = self.readout.detach()[self.stream[last]]  # of the channels that hold iterates
         for name, source in sources.items():
             if name.endswith(".iterate"):
-                k = int(name.split(".")[1])
-                traced[name] = self.read(seen[source], iterate_channel(self.stream, k + 1))
+                k = finished.index(int(name.split(".")[1])) + 1
+                traced[name] = self.read(seen[source], iterate_channel(self.stream, k)) @ basis
             else:
                 traced[name] = seen[source]
         return traced
@@ -123,24 +126,76 @@ class UnrolledTransformer(Transformer):
     def iterates(self, v: Tensor, t: Tensor | float) -> list[Tensor]:
         """The iterates ``s_1, ..., s_depth``, each (batch, frames, channels)."""
         traced = self.trace(v, t, "blocks.*.iterate")
-        return [traced[f"blocks.{k}.iterate"] for k in range(len(self.blocks))]
+        return [traced[f"blocks.{k}.iterate"] for k in iterate_blocks(self.architecture)]
 
     def attention_matrix(self, block: int = 0, head: int = 0) -> np.ndarray:
-        """One head's attention pattern (frames, frames), or (frames, frames + 1) with a sink.
+        """One head's attention pattern (frames, frames + sinks).
 
         Patterns depend on the positions alone. For the softmax lowering the first ``frames``
-        columns are ``Gamma / Z``.
+        columns are ``Gamma / Z``. Linear attention forms no pattern: here it is put together from
+        the features and the amplitude of the head, without a gate.
         """
-        for name, value, size in (
-            ("block", block, len(self.blocks)),
-            ("head", head, self.architecture.heads),
-        ):
-            if integer(name, value, 0) >= size:
-                raise ArgumentError(name, value, f"must be below {size}", "count from zero")
+        integer("block", block, 0)
+        if block >= len(self.blocks):
+            raise ArgumentError(
+                "block", block, f"must be below {len(self.blocks)}", "count from zero"
+            )
+        shape = self.architecture.shape(block).attention
+        heads = shape.heads if shape else 0
+        if integer("head", head, 0) >= heads:
+            raise ArgumentError("head", head, f"must be below {heads}", "count from zero")
+        layer = self.blocks[block].attention
+        if isinstance(layer, LinearAttention):
+            with torch.no_grad():
+                query, key = layer.features(self.position[None])
+                pattern = layer.amplitude[head] * query[0, :, head] @ key[0, :, head].T
+            return np.asarray(pattern.cpu().numpy())
         v = torch.zeros(1, self.architecture.frames, self.architecture.channels)
-        pattern = f"blocks.{block}.attention.pattern"
-        traced = self.trace(v.to(self.embed), self.architecture.t_max, pattern)
-        return np.asarray(traced[pattern][0, head].cpu().numpy())
+        name = f"blocks.{block}.attention.pattern"
+        traced = self.trace(v.to(self.embed), self.architecture.t_max, name)
+        return np.asarray(traced[name][0, head].cpu().numpy())
+
+    def score_sequences(self, sequences: Sequence[Tensor], t: Tensor | float) -> list[Tensor]:
+        """Scores of sequences of different lengths, without padding.
+
+        Sequences of one length run as one batch. The score of ``n`` frames is that of the first
+        ``n`` frames of the process.
+
+        Parameters
+        ----------
+        sequences
+            Tensors (n_i, channels), ``1 <= n_i <= frames``.
+        t
+            Diffusion time, scalar or tensor (number of sequences,).
+
+        Raises
+        ------
+        ArgumentError
+            As `forward`; or the model's method keeps its promise at full length only.
+        """
+        if not self.plan.serves_shorter:
+            raise ArgumentError(
+                "sequences",
+                f"{len(sequences)} sequences",
+                f"of other lengths are not served by method {self.plan.method_name!r}",
+                "use a first-order method such as 'chebyshev', or a model for each length",
+            )
+        times = torch.as_tensor(t, dtype=torch.float64)
+        if times.ndim > 1 or (times.ndim == 1 and len(times) not in (1, len(sequences))):
+            raise ArgumentError(
+                "t", tuple(times.shape), f"must be a scalar or ({len(sequences)},)", "reshape t"
+            )
+        times = times.expand(len(sequences))
+        lengths: dict[int, list[int]] = {}
+        for i, sequence in enumerate(sequences):
+            lengths.setdefault(_length(sequence, i, self.architecture), []).append(i)
+        scores: dict[int, Tensor] = {}
+        for members in lengths.values():
+            batch, moments = self._check(
+                torch.stack([sequences[i] for i in members]), times[members], shorter=True
+            )
+            scores |= dict(zip(members, self._run(batch, moments), strict=True))
+        return [scores[i] for i in range(len(sequences))]
 
     def summary(self) -> Summary:
         """Sizes of the model: ``print(model.summary())``."""
@@ -153,6 +208,21 @@ class UnrolledTransformer(Transformer):
         from constructions.pretrained import save  # pretrained builds models
 
         save(self, path)
+
+
+def _length(sequence: Any, i: int, architecture: Architecture) -> int:
+    if not isinstance(sequence, Tensor) or sequence.ndim != 2:
+        raise ArgumentError(
+            f"sequences[{i}]", sequence, "must be a tensor (frames, channels)", "reshape it"
+        )
+    if not 1 <= len(sequence) <= architecture.frames:
+        raise ArgumentError(
+            f"sequences[{i}]",
+            tuple(sequence.shape),
+            f"must have between 1 and {architecture.frames} frames",
+            "split it, or build a model for more frames",
+        )
+    return len(sequence)
 
 
 @contextmanager

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from constructions.compile import check_fit, compile_plan
+from constructions.architecture import Architecture, BlockShape
+from constructions.compile import check_fit, compile_plan, iterate_blocks
 from constructions.unrolled import UnrolledTransformer
 from unroll.errors import ArgumentError
 from unroll.rounding import unit_roundoff
@@ -47,8 +48,8 @@ class Verification:
     standard_error
         Its standard error over the samples (NaN for a single sample), array (T,).
     block_deviation
-        Distance of each block's iterate from the plan's numpy iteration, relative to the score,
-        the largest over the probed times, array (depth,).
+        Distance of each iterate from the plan's numpy iteration, relative to the score, the largest
+        over the probed times, array (iterates,).
     allowed_deviation
         What rounding allows.
     tol
@@ -130,8 +131,9 @@ def verify(
     v = np.concatenate([gp.sample_noisy(samples, float(t), draw) for t in ts])
     v_times = np.repeat(ts, samples)
 
-    a = model.architecture
-    per_sequence = a.heads * a.frames * (a.value_channels + a.frames * (a.scores_from == "stream"))
+    per_sequence = max(
+        _elements(kind, model.architecture) for kind in model.architecture.kinds.values()
+    )
     chunk = max(1, _BATCH_ELEMENTS // per_sequence)
     errors, sizes = np.empty(len(v)), np.empty(len(v))
     for start in range(0, len(v), chunk):
@@ -152,6 +154,17 @@ def verify(
     return Verification(
         ts, relative, standard, deviation, allowed, plan.tol, _divergence(model, deviation, allowed)
     )
+
+
+def _elements(kind: BlockShape, a: Architecture) -> int:
+    """Numbers that one sequence keeps alive in a block of that kind."""
+    attention = kind.attention
+    if attention is None:
+        return a.frames * kind.hidden
+    per_head = a.frames * (attention.value_channels + a.frames * (a.scores_from == "stream"))
+    if attention.score == "linear":
+        per_head = attention.score_channels * attention.value_channels
+    return attention.heads * per_head + a.frames * kind.hidden
 
 
 def _ratio(errors: Array, sizes: Array) -> tuple[Array, Array]:
@@ -197,8 +210,8 @@ def _divergence(model: UnrolledTransformer, deviation: Array, allowed: float) ->
     if len(wrong):
         k = int(wrong[0])
         return (
-            f"block {k} leaves its reference: its iterate is off by {deviation[k]:.2g} of the "
-            f"score, rounding allows {allowed:.2g}"
+            f"block {iterate_blocks(model.architecture)[k]} leaves its reference: its iterate is off "
+            f"by {deviation[k]:.2g} of the score, rounding allows {allowed:.2g}"
         )
     planned = compile_plan(model.plan).tensors()
     for name, tensor in model.state_dict().items():

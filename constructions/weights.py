@@ -1,21 +1,23 @@
 """The weights of a model as plain arrays: what compiling produces and the numpy twin runs.
 
 Shapes: D stream width, H heads, P score channels, U value channels, N frames, d channels of a
-frame, F hidden units, Q time features a block listens to. Row convention: ``y = x @ W``.
+frame, S sinks, F hidden units, Q time features a block listens to. Row convention: ``y = x @ W``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from constructions.architecture import Architecture
+from constructions.architecture import Architecture, BlockShape
 
 __all__ = [
     "AttentionWeights",
     "BlockWeights",
     "FeedForwardWeights",
+    "LinearAttentionWeights",
     "ModulationWeights",
     "Weights",
 ]
@@ -23,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class AttentionWeights:
-    """One multi-query attention layer."""
+    """One multi-query attention layer with softmax or ReLU scores."""
 
     query: np.ndarray  # (H, D, P)
     query_bias: np.ndarray  # (H, P)
@@ -32,7 +34,26 @@ class AttentionWeights:
     value: np.ndarray  # (D, U)
     output: np.ndarray  # (H, U, D)
     relative_bias: np.ndarray | None = None  # (H, 2N-1), entry j - i + N - 1
-    sink_key: np.ndarray | None = None  # (H, P)
+    sink_key: np.ndarray | None = None  # (H, S, P)
+
+
+@dataclass(frozen=True)
+class LinearAttentionWeights:
+    """One layer of linear attention: no softmax, so keys and values are summed first.
+
+    Head ``h`` has the pattern ``amplitude_h <f_ih, g_jh>``. The features ``f``, ``g`` are one
+    number per head, read from the position embedding (``query``, ``key``), or cosine and sine of
+    ``2 pi turns_h i`` (``turns``).
+    """
+
+    amplitude: np.ndarray  # (H,)
+    value: np.ndarray  # (D, U)
+    output: np.ndarray  # (U, D)
+    query: np.ndarray | None = None  # (D, H)
+    key: np.ndarray | None = None  # (D, H)
+    turns: np.ndarray | None = None  # (H,), always float64: revolutions per frame
+    poles: np.ndarray | None = None  # (H, U), gates 1 / (alpha^2 pole + sigma^2)
+    baseline: np.ndarray | None = None  # (U,), the pole of the gate that is subtracted
 
 
 @dataclass(frozen=True)
@@ -50,16 +71,17 @@ class ModulationWeights:
     """adaLN: a block's gates and scales are linear in the time features it listens to."""
 
     listen: np.ndarray  # (Q,), integers
-    attention_gate: np.ndarray  # (Q, D), multiplies what attention writes
-    feed_forward_scale: np.ndarray  # (Q, D), multiplies what the feed-forward layer reads
+    attention_scale: np.ndarray | None = None  # (Q, D), multiplies what values read
+    attention_gate: np.ndarray | None = None  # (Q, D), multiplies what attention writes
+    feed_forward_scale: np.ndarray | None = None  # (Q, D), what the feed-forward layer reads
 
 
 @dataclass(frozen=True)
 class BlockWeights:
-    """One block: one step of the iteration."""
+    """One block: an attention layer and a feed-forward layer side by side, or one of them."""
 
-    attention: AttentionWeights
-    feed_forward: FeedForwardWeights
+    attention: AttentionWeights | LinearAttentionWeights | None
+    feed_forward: FeedForwardWeights | None
     modulation: ModulationWeights
 
 
@@ -71,22 +93,19 @@ class Weights:
     embed: np.ndarray  # (d, D)
     position: np.ndarray  # (N, D)
     readout: np.ndarray  # (D, d)
-    spectrum: np.ndarray  # (2,), always float64: the time features are computed in it
+    time: dict[str, np.ndarray]  # always float64: the time features are computed in it
     blocks: tuple[BlockWeights, ...]
+    position_end: np.ndarray | None = field(default=None)  # (N, D), row r: r frames from the last
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Flat names, those of the torch module's ``state_dict``, to arrays."""
-        flat = {
-            "embed": self.embed,
-            "position": self.position,
-            "readout": self.readout,
-            "time.spectrum": self.spectrum,
-        }
+        flat = {"embed": self.embed, "position": self.position, "readout": self.readout}
+        if self.position_end is not None:
+            flat["position_end"] = self.position_end
+        flat |= {f"time.{name}": value for name, value in self.time.items()}
         for k, block in enumerate(self.blocks):
-            for part in ("attention", "feed_forward", "modulation"):
-                for name, value in vars(getattr(block, part)).items():
-                    if value is not None:
-                        flat[f"blocks.{k}.{part}.{name}"] = value
+            for name, value in block_tensors(block):
+                flat[f"blocks.{k}.{name}"] = value
         return flat
 
     @classmethod
@@ -94,15 +113,15 @@ class Weights:
         """The inverse of `tensors`, for the numpy twin of a saved model."""
 
         def block(k: int) -> BlockWeights:
-            prefix = f"blocks.{k}."
+            prefix, shape = f"blocks.{k}.", architecture.shape(k)
             parts: dict[str, dict[str, np.ndarray]] = {}
             for name, value in flat.items():
                 if name.startswith(prefix):
-                    part, _, field = name[len(prefix) :].partition(".")
-                    parts.setdefault(part, {})[field] = value
+                    part, _, entry = name[len(prefix) :].partition(".")
+                    parts.setdefault(part, {})[entry] = value
             return BlockWeights(
-                AttentionWeights(**parts["attention"]),
-                FeedForwardWeights(**parts["feed_forward"]),
+                _attention(shape, parts),
+                FeedForwardWeights(**parts["feed_forward"]) if shape.hidden else None,
                 ModulationWeights(**parts["modulation"]),
             )
 
@@ -111,6 +130,26 @@ class Weights:
             flat["embed"],
             flat["position"],
             flat["readout"],
-            flat["time.spectrum"],
+            {name[5:]: value for name, value in flat.items() if name.startswith("time.")},
             tuple(block(k) for k in range(architecture.depth)),
+            flat.get("position_end"),
         )
+
+
+def block_tensors(block: BlockWeights) -> Iterator[tuple[str, np.ndarray]]:
+    """Names inside a block, such as ``attention.query``, with their arrays."""
+    for part in ("attention", "feed_forward", "modulation"):
+        layer = getattr(block, part)
+        for name, value in vars(layer).items() if layer is not None else ():
+            if value is not None:
+                yield f"{part}.{name}", value
+
+
+def _attention(
+    shape: BlockShape, parts: dict[str, dict[str, np.ndarray]]
+) -> AttentionWeights | LinearAttentionWeights | None:
+    if shape.attention is None:
+        return None
+    if shape.attention.score == "linear":
+        return LinearAttentionWeights(**parts["attention"])
+    return AttentionWeights(**parts["attention"])

@@ -93,7 +93,7 @@ def pattern_roundings(
     Parameters
     ----------
     logits
-        Array (N, N), or (N, N + 1) with a sink.
+        Array (N, N + S), sinks last.
     errors
         What the logits are off by, in units of u.
     pattern

@@ -73,8 +73,9 @@ class AttentionOperator:
     def __init__(self, model: SavedModel, gamma: list[arb]) -> None:
         self.model, self.plan = model, model.plan
         self.frames = model.plan.gp.frames
-        self.softmax = model.architecture["score"] == "softmax"
+        self.softmax = model.kind["attention"]["score"] == "softmax"
         self.unit = unit_roundoff(model.plan.dtype)
+        assert self.plan.lowering is not None
         self.gamma = carried_autocov(self.plan.lowering, gamma)
         self._read: dict[bytes, AttentionReading] = {}
 
@@ -97,7 +98,7 @@ class AttentionOperator:
         self, w: dict[str, np.ndarray], value: np.ndarray, output: np.ndarray
     ) -> AttentionReading:
         n, channels = self.frames, output.shape[2]
-        position = ball_matrix(self.model.tensors["position"])
+        position = _positions(self.model)
         keys = _affine(position, w["attention.key"], w["attention.key_bias"])
         v = frobenius(ball_matrix(value))
         total = [[arb(0)] * n for _ in range(n)]
@@ -141,11 +142,15 @@ class AttentionOperator:
         logits = (arb_mat(queries) * arb_mat(keys).transpose()).tolist()
 
         # magnitudes of the same sums, for their roundings
-        p = np.abs(self.model.tensors["position"].astype(np.float64))
+        p, summed = np.abs(self.model.tensors["position"].astype(np.float64)), 0
+        if "position_end" in self.model.tensors:
+            end = np.abs(self.model.tensors["position_end"][::-1].astype(np.float64))
+            summed = int(((p != 0) & (end != 0)).any())  # the sum rounds where both are there
+            p = p + end
         query_size = p @ np.abs(query) + np.abs(bias)
         key_size = p @ np.abs(w["attention.key"]) + np.abs(w["attention.key_bias"])
-        count = query.shape[1] + roundings(query, bias)
-        key_count = roundings(w["attention.key"], w["attention.key_bias"])
+        count = query.shape[1] + roundings(query, bias) + summed
+        key_count = roundings(w["attention.key"], w["attention.key_bias"]) + summed
         sizes, added = query_size @ key_size.T, np.zeros((n, n))
         if "attention.relative_bias" in w:
             table = w["attention.relative_bias"][h].astype(np.float64)
@@ -155,13 +160,17 @@ class AttentionOperator:
         errors = logit_roundings(sizes, added, count + key_count, self.unit)
 
         if self.softmax and "attention.sink_key" in w:
-            sink_key = w["attention.sink_key"][h]
-            learned = [arb(float(x)) for x in sink_key]
-            for row, q in zip(logits, queries, strict=True):
-                row.append(_total([a * b for a, b in zip(q, learned, strict=True)], signed=True))
-            sink_count = count + roundings(sink_key[:, None])
-            sink_errors = logit_roundings(query_size @ np.abs(sink_key), 0.0, sink_count, self.unit)
-            errors = np.concatenate([errors, sink_errors[:, None]], axis=1)
+            sink_keys = w["attention.sink_key"][h]  # (S, P)
+            for sink_key in sink_keys:
+                learned = [arb(float(x)) for x in sink_key]
+                for row, q in zip(logits, queries, strict=True):
+                    row.append(
+                        _total([a * b for a, b in zip(q, learned, strict=True)], signed=True)
+                    )
+            sink_count = count + roundings(sink_keys.T)
+            sink_sizes = query_size @ np.abs(sink_keys).T
+            sink_errors = logit_roundings(sink_sizes, 0.0, sink_count, self.unit)
+            errors = np.concatenate([errors, sink_errors], axis=1)
         pattern = [_softmax(row) if self.softmax else _relu(row) for row in logits]
         magnitudes = np.array([[float(x.abs_upper()) for x in row] for row in pattern])
         floats = np.array([[float(x) for x in row] for row in logits])
@@ -180,6 +189,14 @@ def schur_norm(rows: Rows) -> arb:
 
 def _total(line: list[arb] | tuple[arb, ...], *, signed: bool = False) -> arb:
     return sum(line if signed else (abs(x) for x in line), arb(0))
+
+
+def _positions(model: SavedModel) -> arb_mat:
+    """The position embedding, counted from both ends."""
+    position = ball_matrix(model.tensors["position"])
+    if "position_end" in model.tensors:
+        position += ball_matrix(model.tensors["position_end"][::-1])
+    return position
 
 
 def _affine(position: arb_mat, weights: np.ndarray, bias: np.ndarray) -> Rows:

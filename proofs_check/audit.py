@@ -29,7 +29,7 @@ from proofs_check.enclosures import enclose_operator
 from proofs_check.interpreter import Interpreter, Share
 from proofs_check.problem_sizes import ProblemSizes
 from proofs_check.propagation import propagate
-from proofs_check.saved_model import SavedModel, read_saved
+from proofs_check.saved_model import POSITION_CHANNELS, SavedModel, read_saved
 from unroll.rounding import unit_roundoff
 
 __all__ = ["audit"]
@@ -60,6 +60,7 @@ def audit(path: str | Path) -> Certificate:
     """
     model = read_saved(path)
     plan = model.plan
+    assert plan.lowering is not None  # the reader refuses what has none
     lower, upper = (float(x) for x in model.tensors["time.spectrum"])
     with precision():
         enclosure = enclose_operator(plan.gp, plan.lowering)
@@ -119,6 +120,7 @@ def _ends(model: SavedModel) -> _Ends:
             raise CertificateError(f"{name}: uses {where}; the audit does not understand it")
 
     embed, position, readout = (tensors[n].copy() for n in ("embed", "position", "readout"))
+    end = tensors.get("position_end", np.zeros_like(position)).copy()
     found = ball_matrix(embed[:, channels["v"]]) - identity
     taken = frobenius(ball_matrix(readout[final]) - identity)
     mean = arb(0)
@@ -129,10 +131,13 @@ def _ends(model: SavedModel) -> _Ends:
     mixing = frobenius(ball_matrix(np.abs(readout[final])) - identity)
     embed[:, channels["v"]] = 0
     readout[final] = 0
-    for name in ("mean", "sink", "position"):
+    for name in ("mean", *POSITION_CHANNELS):
         if name in channels:
             position[:, channels[name]] = 0
+            if name != "mean":  # which is counted from the first frame
+                end[:, channels[name]] = 0
     stray("embed", embed, 0)
     stray("position", position, 0)
+    stray("position_end", end, 0)
     stray("readout", readout, 1)
     return _Ends(frobenius(found), mean, taken, count * u * arb(growth(count, u)) * (1 + mixing))

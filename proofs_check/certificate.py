@@ -114,6 +114,8 @@ def certify(plan: Plan) -> Certificate:
     CertificateError
         The spectrum that the plan claims cannot be confirmed, or the bound exceeds ``tol``.
     """
+    if plan.lowering is None or plan.method_name not in _RATE_LEMMAS:
+        raise CertificateError(f"method={plan.method_name!r}: has no certificate")
     with precision():
         enclosure = enclose_operator(plan.gp, plan.lowering)
         check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure, plan.t_min)
@@ -210,6 +212,7 @@ def rate_and_truncation(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb
 
 def _rounding(plan: Plan) -> arb:
     """The plan's rounding bound, raised by what the module's docstring says it leaves out."""
+    assert plan.lowering is not None
     bound = ball(
         guaranteed_rounding(
             plan.gp,

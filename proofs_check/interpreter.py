@@ -27,7 +27,7 @@ from proofs_check.balls import ball_matrix, frobenius
 from proofs_check.certificate import CertificateError
 from proofs_check.gates import Gate, Gates
 from proofs_check.problem_sizes import ProblemSizes
-from proofs_check.saved_model import SavedModel
+from proofs_check.saved_model import POSITION_CHANNELS, SavedModel
 from unroll.rounding import ACTIVATION_ROUNDINGS, unit_roundoff
 
 __all__ = ["Interpreter", "Share"]
@@ -182,7 +182,7 @@ class Interpreter:
             for a, b in ((up, down), (np.abs(up), np.abs(down)))
         )
         channels = self.model.channels
-        used = {name: s for name, s in channels.items() if name not in ("sink", "position")}
+        used = {name: s for name, s in channels.items() if name not in POSITION_CHANNELS}
         goal = channels[target]
         for i, row in enumerate(product):
             for j, entry in enumerate(row):

@@ -16,15 +16,16 @@ from safetensors.numpy import load_file
 
 from proofs_check.certificate import CertificateError
 from unroll.errors import ArgumentError
+from unroll.methods import METHODS
 from unroll.plan import Plan
 from unroll.storage import read_json
 
 __all__ = ["SavedModel", "read_saved"]
 
-FORMAT = "unrolled-transformer/1"
+FORMAT = "unrolled-transformer/2"
 TIME_FEATURES = 5  # per step: eta, eta alpha, eta alpha^2, eta sigma^2, beta
-_SIZES = ("heads", "score_channels", "hidden")
-_SWITCHES = ("relative_bias", "sink")
+POSITION_CHANNELS = ("sink_start", "sink_end", "position")  # what queries and keys read
+_KIND = "step"  # the one kind of block that a first-order method has
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class SavedModel:
             for name, array in self.tensors.items()
             if name.startswith(prefix)
         }
+
+    @property
+    def kind(self) -> dict[str, Any]:
+        """Shape of the blocks."""
+        kind: dict[str, Any] = self.architecture["kinds"][_KIND]
+        return kind
+
+    def positions(self) -> np.ndarray:
+        """Position embedding (frames, width), counted from both ends."""
+        position = self.tensors["position"]
+        end = self.tensors.get("position_end")
+        return position if end is None else position + end[::-1]
 
     def channel_name(self, index: int) -> str:
         """A stream index as a person reads it: ``s_even[1]``."""
@@ -108,6 +121,10 @@ def read_saved(path: str | Path) -> SavedModel:
         ) from error
     _check_extent(description.get("plan"), tensors)
     plan = Plan.from_dict(description.get("plan"))
+    if plan.method_name not in METHODS:
+        raise CertificateError(
+            f"plan.method={plan.method_name!r}: the audit does not understand it"
+        )
     architecture = description.get("architecture")
     if not isinstance(architecture, dict) or not isinstance(architecture.get("stream"), dict):
         raise CertificateError("architecture: is missing or not an object; save the model anew")
@@ -134,7 +151,7 @@ def _channels(stream: dict[str, Any], plan: Plan) -> dict[str, slice]:
     momentum = plan.method.has_momentum
     wanted = {"s_even", "s_odd", "v"} if momentum else {"s", "v"}
     wanted |= {"mean"} if plan.gp.has_mean else set()
-    if set(stream) - {"sink", "position"} != wanted:
+    if set(stream) - {*POSITION_CHANNELS} != wanted:
         raise CertificateError(
             f"architecture.stream={sorted(stream)}: is not the stream of a {plan.method_name} "
             "model; the audit does not understand it"
@@ -153,42 +170,72 @@ def _check_description(architecture: dict[str, Any], plan: Plan) -> None:
     expected = {
         "frames": plan.gp.frames,
         "channels": plan.gp.channels,
-        "depth": plan.depth,
-        "heads": plan.heads,
-        "value_channels": plan.gp.channels,
-        "score": plan.lowering.score,
+        "blocks": [_KIND] * plan.depth,
         "time_features": plan.method_name,
         "time_steps": plan.depth if plan.method.has_momentum else 1,
-        "listens": 1 + TIME_FEATURES,
+        "time_terms": 0,
         "activation": plan.activation,
         "dtype": plan.dtype,
         "t_min": plan.t_min,
         "t_max": plan.t_max,
         "scores_from": "position",
     }
-    known = {*expected, *_SIZES, *_SWITCHES, "stream"}
-    for name in sorted(known ^ set(architecture)):
-        verb = "is missing" if name in known else "is unknown to the audit"
-        raise CertificateError(f"architecture.{name}: {verb}; save the model anew")
+    _check_entries("architecture", architecture, expected, {"stream", "kinds", "two_ended"})
+    kinds = architecture["kinds"]
+    if not isinstance(kinds, dict) or [*kinds] != [_KIND]:
+        raise CertificateError(
+            f"architecture.kinds: has other kinds of blocks than {_KIND!r}; "
+            "the audit does not understand this model"
+        )
+    _check_switch("architecture.two_ended", architecture["two_ended"])
+    kind, name = kinds[_KIND], f"architecture.kinds.{_KIND}"
+    _check_entries(name, kind, {"listens": 1 + TIME_FEATURES}, {"attention", "hidden"})
+    _check_size(f"{name}.hidden", kind["hidden"])
+    wanted = {
+        "heads": plan.heads,
+        "value_channels": plan.gp.channels,
+        "score": plan.lowering.score if plan.lowering else None,
+        "sinusoids": False,
+        "gated": False,
+        "baseline": False,
+    }
+    free = {"score_channels", "relative_bias", "sinks"}
+    _check_entries(f"{name}.attention", kind["attention"], wanted, free)
+    _check_size(f"{name}.attention.score_channels", kind["attention"]["score_channels"])
+    _check_size(f"{name}.attention.sinks", kind["attention"]["sinks"], least=0)
+    _check_switch(f"{name}.attention.relative_bias", kind["attention"]["relative_bias"])
+
+
+def _check_entries(where: str, found: Any, expected: dict[str, Any], free: set[str]) -> None:
+    if not isinstance(found, dict):
+        raise CertificateError(f"{where}: is not an object; save the model anew")
+    for name in sorted({*expected, *free} ^ set(found)):
+        verb = "is unknown to the audit" if name in found else "is missing"
+        raise CertificateError(f"{where}.{name}: {verb}; save the model anew")
     for name, value in expected.items():
-        found = architecture[name]
-        if found != value or isinstance(found, bool):
+        if found[name] != value or isinstance(found[name], bool) != isinstance(value, bool):
             raise CertificateError(
-                f"architecture.{name}={found!r}: the plan needs {value!r}; "
+                f"{where}.{name}={found[name]!r}: the plan needs {value!r}; "
                 "the audit does not understand this model"
             )
-    for name in _SIZES:
-        if type(architecture[name]) is not int or architecture[name] < 1:
-            raise CertificateError(f"architecture.{name}={architecture[name]!r}: is no valid size")
-    for name in _SWITCHES:
-        if type(architecture[name]) is not bool:
-            raise CertificateError(f"architecture.{name}={architecture[name]!r}: is no switch")
+
+
+def _check_size(name: str, value: Any, least: int = 1) -> None:
+    if type(value) is not int or value < least:
+        raise CertificateError(f"{name}={value!r}: is no valid size")
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if type(value) is not bool:
+        raise CertificateError(f"{name}={value!r}: is no switch")
 
 
 def _check_tensors(model: SavedModel) -> None:
-    a = model.architecture
+    a, kind = model.architecture, model.kind
+    attention = kind["attention"]
     width = sum(group.stop - group.start for group in model.channels.values())
-    heads, p, d, n, f = a["heads"], a["score_channels"], a["channels"], a["frames"], a["hidden"]
+    heads, p, d, n = attention["heads"], attention["score_channels"], a["channels"], a["frames"]
+    f, listens = kind["hidden"], kind["listens"]
     block = {
         "attention.query": (heads, width, p),
         "attention.query_bias": (heads, p),
@@ -200,20 +247,22 @@ def _check_tensors(model: SavedModel) -> None:
         "feed_forward.up_bias": (f,),
         "feed_forward.down": (f, width),
         "feed_forward.down_bias": (width,),
-        "modulation.listen": (a["listens"],),
-        "modulation.attention_gate": (a["listens"], width),
-        "modulation.feed_forward_scale": (a["listens"], width),
+        "modulation.listen": (listens,),
+        "modulation.attention_gate": (listens, width),
+        "modulation.feed_forward_scale": (listens, width),
     }
-    if a["relative_bias"]:
+    if attention["relative_bias"]:
         block["attention.relative_bias"] = (heads, 2 * n - 1)
-    if a["sink"]:
-        block["attention.sink_key"] = (heads, p)
+    if attention["sinks"]:
+        block["attention.sink_key"] = (heads, attention["sinks"], p)
     shapes = {
         "embed": (d, width),
         "position": (n, width),
         "readout": (width, d),
         "time.spectrum": (2,),
-    } | {f"blocks.{k}.{name}": shape for k in range(a["depth"]) for name, shape in block.items()}
+    } | {f"blocks.{k}.{name}": s for k in range(len(a["blocks"])) for name, s in block.items()}
+    if a["two_ended"]:
+        shapes["position_end"] = (n, width)
     for name in sorted(shapes.keys() ^ model.tensors.keys()):
         verb = "is missing" if name in shapes else "is unknown to the audit"
         raise CertificateError(f"{name}: {verb}; save the model anew")

@@ -17,7 +17,9 @@ from scipy.linalg import toeplitz
 from unroll.attention import Lowering, lowering_from_dict
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
-from unroll.methods import Method, get_method, iterate
+from unroll.methods import METHODS, Method, get_method, iterate
+from unroll.methods.eigenmodes import Eigenmodes, temporal_modes
+from unroll.methods.inverse_symbol import InverseSymbol
 from unroll.rounding import ACTIVATION_ROUNDINGS, DTYPES, ROUNDING_MODELS
 from unroll.schedules import alpha, alpha_sq, sigma_sq
 from unroll.spectrum import Spectrum
@@ -32,7 +34,9 @@ from unroll.validation import (
     trailing_shape,
 )
 
-__all__ = ["ErrorBudget", "Plan"]
+__all__ = ["METHOD_NAMES", "ErrorBudget", "Plan"]
+
+METHOD_NAMES = (*METHODS, "preconditioned", "spectral")
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,14 @@ class ErrorBudget:
         Heads carry a band of lags only: ``(1 + delta_K) e / m``.
     rounding
         Floating-point arithmetic (`unroll.rounding`).
+    conditioning
+        Gates that only approximate what they should be as functions of ``t``.
     """
 
     rate: float
     truncation: float
     rounding: float
+    conditioning: float = 0.0
 
     def __post_init__(self) -> None:
         for name, share in asdict(self).items():
@@ -61,7 +68,7 @@ class ErrorBudget:
     @property
     def total(self) -> float:
         """The sum of the terms."""
-        return self.rate + self.truncation + self.rounding
+        return self.rate + self.truncation + self.rounding + self.conditioning
 
 
 @dataclass(frozen=True)
@@ -73,11 +80,12 @@ class Plan:
     gp
         The problem.
     method_name
-        Which iteration is unrolled.
+        Which method is unrolled.
     lowering
-        What the attention heads realise, with its parameters.
+        What the attention heads realise, with its parameters; ``None`` for the direct method,
+        whose heads are eigenmodes.
     depth
-        Number of blocks: one iteration each.
+        Number of iterates ``s_1, ..., s_depth``.
     spectrum
         Enclosure of the eigenvalues of the operator *as the heads carry it*; the step sizes are
         chosen for it.
@@ -93,11 +101,15 @@ class Plan:
         ``"guaranteed"`` or ``"measured"``.
     budget
         How ``tol`` is spent.
+    preconditioner
+        For ``"preconditioned"``: gates of its Fourier heads, and step sizes.
+    modes
+        For ``"spectral"``: the eigenmodes that have a head.
     """
 
     gp: GaussianProcess
     method_name: str
-    lowering: Lowering
+    lowering: Lowering | None
     depth: int
     spectrum: Spectrum
     tol: float
@@ -107,9 +119,22 @@ class Plan:
     activation: str
     rounding_model: str
     budget: ErrorBudget
+    preconditioner: InverseSymbol | None = None
+    modes: Eigenmodes | None = None
 
     def __post_init__(self) -> None:
-        get_method(self.method_name)
+        choice("method", self.method_name, METHOD_NAMES)
+        for field, needed in (
+            ("lowering", self.method_name != "spectral"),
+            ("preconditioner", self.method_name == "preconditioned"),
+            ("modes", self.method_name == "spectral"),
+        ):
+            value = getattr(self, field)
+            if (value is not None) != needed:
+                wanted = "is needed" if needed else "has no place"
+                raise ArgumentError(
+                    field, value, f"{wanted} with method {self.method_name!r}", "plan anew"
+                )
         integer("depth", self.depth, 1)
         in_range("tol", self.tol, 0.0, 1.0, low_open=True, high_open=True)
         positive("t_min", self.t_min)
@@ -135,23 +160,40 @@ class Plan:
 
     @property
     def method(self) -> Method:
-        """The iteration that is unrolled."""
+        """The first-order iteration that is unrolled; `ArgumentError` for other methods."""
         return get_method(self.method_name)
 
     @property
     def attention(self) -> str:
         """Name of the attention mechanism."""
-        return self.lowering.name
+        return "eigenmodes" if self.lowering is None else self.lowering.name
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks: two for each step with a preconditioner, else one."""
+        return self.depth * (2 if self.preconditioner else 1)
 
     @property
     def heads(self) -> int:
-        """Attention heads per block."""
-        return self.lowering.heads
+        """The most attention heads in one block."""
+        counts = [] if self.lowering is None else [self.lowering.heads]
+        if self.preconditioner is not None:
+            counts.append(len(self.preconditioner.symbol))
+        return max(counts + ([] if self.modes is None else [len(self.modes.values)]))
 
     @property
     def bandwidth(self) -> int | None:
         """Largest lag that the heads carry; ``None`` where they carry all."""
         return getattr(self.lowering, "bandwidth", None)
+
+    @property
+    def serves_shorter(self) -> bool:
+        """Whether the promise holds for every sequence of fewer frames, with the same weights.
+
+        It does for first-order methods: the covariance of the first ``n`` frames is a leading block
+        of ``Gamma``, so its eigenvalues lie between those of ``Gamma`` (Cauchy's interlacing).
+        """
+        return self.method_name in METHODS
 
     def check_times(self, t: ArrayLike) -> Array:
         """``t`` as an array, or `ArgumentError` where it leaves ``[t_min, t_max]``."""
@@ -187,12 +229,19 @@ class Plan:
             raise ArgumentError(
                 "t", times, f"does not fit the batch shape {v.shape[:-2]} of v", "give one t each"
             ) from None
-        times = times[..., None, None]
+        b = v - alpha(times[..., None, None]) * gp.mean
+        if self.modes is not None:
+            vectors = temporal_modes(gp.kernel, gp.frames)[1][:, : len(self.modes.values)]
+            return iter([self.modes.run(vectors, gp.spatial_cov, b, times)])
+        assert self.lowering is not None
         column = (
             gp.kernel.autocov(np.arange(gp.frames))
             if exact_operator
             else self.lowering.autocov(gp.kernel, gp.frames)
         )
+        if self.preconditioner is not None:
+            return self.preconditioner.run(column, gp.spatial_cov, b, times)
+        times = times[..., None, None]
         temporal = toeplitz(column)
         signal, noise = alpha_sq(times), sigma_sq(times)
         lower, upper = self.spectrum.noisy(times)
@@ -200,7 +249,6 @@ class Plan:
         def matvec(s: Array) -> Array:
             return np.asarray(signal * (temporal @ s @ gp.spatial_cov) + noise * s)
 
-        b = v - alpha(times) * gp.mean
         return iterate(self.method, matvec, b, lower, upper, self.depth)
 
     def to_dict(self) -> dict[str, Any]:
@@ -212,7 +260,9 @@ class Plan:
         return {
             "method": self.method_name,
             **document,
-            "lowering": self.lowering.to_dict(),
+            "lowering": self.lowering.to_dict() if self.lowering else None,
+            "preconditioner": self.preconditioner.to_dict() if self.preconditioner else None,
+            "modes": self.modes.to_dict() if self.modes else None,
             "spectrum": asdict(self.spectrum),
             "budget": asdict(self.budget),
             "problem": self.gp.to_dict(),
@@ -224,11 +274,15 @@ class Plan:
         try:
             values = dict(document)
             problem = values.pop("problem")
-            get_method(values["method"])
+            choice("method", values["method"], METHOD_NAMES)
+            lowering = values.pop("lowering")
+            preconditioner, modes = values.pop("preconditioner"), values.pop("modes")
             return cls(
                 gp=GaussianProcess.from_dict(problem),
                 method_name=values.pop("method"),
-                lowering=lowering_from_dict(values.pop("lowering")),
+                lowering=lowering_from_dict(lowering) if lowering else None,
+                preconditioner=InverseSymbol.from_dict(preconditioner) if preconditioner else None,
+                modes=Eigenmodes.from_dict(modes) if modes else None,
                 spectrum=Spectrum(**values.pop("spectrum")),
                 budget=ErrorBudget(**values.pop("budget")),
                 **values,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from unroll.attention import LOWERINGS, Alibi, Lowering, ReluLag, SoftmaxSink
+from unroll.attention import LOWERINGS, Alibi, Fourier, Lowering, ReluLag, SoftmaxSink
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import get_method
@@ -128,7 +128,9 @@ def make_plan(
         max_layers=max_layers,
     )
     lowering: Lowering
-    if attention == "softmax":
+    if attention == "fourier":
+        lowering = Fourier.design(gp.kernel, gp.frames)
+    elif attention == "softmax":
         lowering = SoftmaxSink.design(gp.kernel, gp.frames)
     elif attention == "alibi":
         lowering = _alibi(request)

@@ -1,18 +1,21 @@
 """From a covariance to attention heads: one file per mechanism.
 
-Each file offers ``position_groups`` (the position channels it needs), ``position_values`` (what
-they hold) and ``write_attention`` (the heads).
+Each file offers ``position_groups`` (the position channels it needs), ``position_values`` and
+``end_values`` (what they hold, counted from the first and from the last frame) and
+``write_attention`` (the heads).
 """
 
 from types import ModuleType
 
-from constructions.lowerings import alibi, relu_lag, softmax_sink
-from unroll.attention import Alibi, Lowering, ReluLag, SoftmaxSink
+from constructions.lowerings import alibi, fourier, relu_lag, softmax_sink
+from constructions.lowerings.base import Route
+from unroll.attention import Alibi, Fourier, Lowering, ReluLag, SoftmaxSink
 
-__all__ = ["builder"]
+__all__ = ["Route", "builder"]
 
 _BUILDERS: dict[type[Lowering], ModuleType] = {
     Alibi: alibi,
+    Fourier: fourier,
     ReluLag: relu_lag,
     SoftmaxSink: softmax_sink,
 }

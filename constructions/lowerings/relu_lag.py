@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from constructions.lowerings.base import Route
 from constructions.stream import ResidualStream
 from constructions.weights import AttentionWeights
 from unroll.attention import ReluLag
 from unroll.gaussian_process import GaussianProcess
 
-__all__ = ["position_groups", "position_values", "write_attention"]
+__all__ = ["end_values", "position_groups", "position_values", "write_attention"]
 
 
-def position_groups(lowering: ReluLag) -> dict[str, int]:
+def position_groups(lowering: ReluLag, gp: GaussianProcess) -> dict[str, int]:
     """Position channels: sine and cosine of every frequency."""
     return {"position": 2 * lowering.frequencies}
 
@@ -32,10 +33,15 @@ def position_values(lowering: ReluLag, gp: GaussianProcess) -> dict[str, np.ndar
     return {"position": lowering.embedding(gp.frames)}
 
 
+def end_values(lowering: ReluLag, gp: GaussianProcess) -> dict[str, np.ndarray]:
+    """Nothing is counted from the last frame."""
+    return {}
+
+
 def write_attention(
-    lowering: ReluLag, gp: GaussianProcess, stream: ResidualStream, source: str, target: str
+    lowering: ReluLag, gp: GaussianProcess, stream: ResidualStream, route: Route
 ) -> AttentionWeights:
-    """The heads that add ``Gamma_J x[source] Sigma`` to ``x[target]``, ``Gamma_J`` the band."""
+    """The heads that add ``Gamma_J x[source] value`` to ``x[target]``, ``Gamma_J`` the band."""
     threshold, weight = lowering.hinges(gp.kernel)
     to_query = np.pad(stream.read("position"), [(0, 0), (0, 1)])  # last: the threshold's place
     unit = np.eye(to_query.shape[1])[-1]
@@ -44,6 +50,6 @@ def write_attention(
         query_bias=-threshold[:, None] * unit,
         key=to_query,
         key_bias=unit,
-        value=stream.read(source) @ gp.spatial_cov,
-        output=weight[:, None, None] * stream.write(target, np.eye(gp.channels))[None],
+        value=stream.read(route.source) @ route.value,
+        output=weight[:, None, None] * stream.write(route.target, np.eye(gp.channels))[None],
     )

@@ -1,9 +1,11 @@
-"""One softmax head that is exactly ``Gamma / Z``: relative position bias plus attention sink.
+"""One softmax head that is exactly ``Gamma / Z``: relative position bias plus attention sinks.
 
 Frame ``j`` offers query ``i`` the logit ``log gamma(|i-j|)``, which is the entry of the relative
-position bias; frame keys are zero. The sink is one more, learned key with value zero (as
-``add_bias_kv`` of torch's ``MultiheadAttention``, with a zero value) equal to 1, and the query of
-frame ``i`` is the number ``log(Z - D_i)`` kept in the position channel ``sink``. So
+position bias; frame keys are zero. The sinks are two more, learned keys with value zero (as
+``add_bias_kv`` of torch's ``MultiheadAttention``, with a zero value). The query of frame ``i``
+holds two numbers, kept in the position channels ``sink_start`` (counted from the first frame) and
+``sink_end`` (counted from the last); the keys of the sinks pick one each, and their weights add up
+to ``Z - D_i`` (`unroll.attention.softmax_sink`). So
 
     softmax denominator of row i = sum_j gamma(|i-j|) + (Z - D_i) = Z,
 
@@ -15,36 +17,48 @@ from __future__ import annotations
 
 import numpy as np
 
+from constructions.lowerings.base import Route
 from constructions.stream import ResidualStream
 from constructions.weights import AttentionWeights
 from unroll.attention import SoftmaxSink
 from unroll.gaussian_process import GaussianProcess
 
-__all__ = ["position_groups", "position_values", "write_attention"]
+__all__ = ["end_values", "position_groups", "position_values", "sink_keys", "write_attention"]
 
 
-def position_groups(lowering: SoftmaxSink) -> dict[str, int]:
-    """Position channels: one, for the sink's logit."""
-    return {"sink": 1}
+def position_groups(lowering: SoftmaxSink, gp: GaussianProcess) -> dict[str, int]:
+    """Position channels: one per sink, for its logit."""
+    return {"sink_start": 1, "sink_end": 1}
 
 
 def position_values(lowering: SoftmaxSink, gp: GaussianProcess) -> dict[str, np.ndarray]:
-    """``log(Z - D_i)``, array (frames,)."""
-    return {"sink": lowering.sink_logits(gp.kernel, gp.frames)}
+    """The logit of the first sink, array (frames,)."""
+    return {"sink_start": lowering.sink_logits(gp.kernel, gp.frames)}
+
+
+def end_values(lowering: SoftmaxSink, gp: GaussianProcess) -> dict[str, np.ndarray]:
+    """The logit of the second sink, by the distance to the last frame."""
+    return {"sink_end": lowering.sink_logits(gp.kernel, gp.frames)}
+
+
+def sink_keys(heads: int) -> np.ndarray:
+    """Unit keys (heads, 2, 2): the first sink reads the start, the second the end."""
+    return np.tile(np.eye(2), (heads, 1, 1))
 
 
 def write_attention(
-    lowering: SoftmaxSink, gp: GaussianProcess, stream: ResidualStream, source: str, target: str
+    lowering: SoftmaxSink, gp: GaussianProcess, stream: ResidualStream, route: Route
 ) -> AttentionWeights:
-    """The head that adds ``Gamma x[source] Sigma`` to ``x[target]``."""
+    """The head that adds ``Gamma x[source] value`` to ``x[target]``."""
     lags = np.abs(np.arange(1 - gp.frames, gp.frames))
+    query = np.concatenate([stream.read("sink_start"), stream.read("sink_end")], axis=1)
     return AttentionWeights(
-        query=stream.read("sink")[None],
-        query_bias=np.zeros((1, 1)),
-        key=np.zeros((stream.width, 1)),
-        key_bias=np.zeros(1),
-        value=stream.read(source) @ gp.spatial_cov,
-        output=stream.write(target, lowering.normalizer * np.eye(gp.channels))[None],
+        query=query[None],
+        query_bias=np.zeros((1, 2)),
+        key=np.zeros((stream.width, 2)),
+        key_bias=np.zeros(2),
+        value=stream.read(route.source) @ route.value,
+        output=stream.write(route.target, lowering.normalizer * np.eye(gp.channels))[None],
         relative_bias=lowering.frame_logits(gp.kernel, gp.frames)[lags][None],
-        sink_key=np.ones((1, 1)),
+        sink_key=sink_keys(1),
     )

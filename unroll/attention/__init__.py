@@ -6,6 +6,7 @@ from typing import Any
 
 from unroll.attention.alibi import Alibi
 from unroll.attention.base import Lowering, toeplitz_norm_bound
+from unroll.attention.fourier import Fourier
 from unroll.attention.relu_lag import ReluLag
 from unroll.attention.softmax_sink import SoftmaxSink, row_sums
 from unroll.errors import ArgumentError
@@ -13,6 +14,7 @@ from unroll.errors import ArgumentError
 __all__ = [
     "LOWERINGS",
     "Alibi",
+    "Fourier",
     "Lowering",
     "ReluLag",
     "SoftmaxSink",
@@ -21,7 +23,9 @@ __all__ = [
     "toeplitz_norm_bound",
 ]
 
-LOWERINGS: dict[str, type[Lowering]] = {cls.name: cls for cls in (ReluLag, SoftmaxSink, Alibi)}
+LOWERINGS: dict[str, type[Lowering]] = {
+    cls.name: cls for cls in (ReluLag, SoftmaxSink, Alibi, Fourier)
+}
 
 
 def lowering_from_dict(document: dict[str, Any]) -> Lowering:

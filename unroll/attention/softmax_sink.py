@@ -1,9 +1,18 @@
-"""Softmax attention with a relative position bias and an attention sink: ``Gamma / Z``, exactly.
+"""Softmax attention with a relative position bias and attention sinks: ``Gamma / Z``, exactly.
 
 The logits ``log gamma(|i-j|)`` alone give ``D^{-1} Gamma`` with the row sums
-``D_i = sum_j gamma(|i-j|)``. One more key, whose value is zero and whose logit for query ``i`` is
-``log(Z - D_i)``, makes every denominator ``Z``: the head is ``Gamma / Z`` for any positive kernel
-and any ``Z > max_i D_i``. ``Z`` is a power of two, so that undoing it costs no rounding.
+``D_i = sum_j gamma(|i-j|)``. Further keys, whose value is zero and whose weights for query ``i``
+add up to ``Z - D_i``, make every denominator ``Z``: the head is ``Gamma / Z`` for any positive
+kernel and any ``Z > max_i D_i``. ``Z`` is a power of two, so that undoing it costs no rounding.
+
+There are two sinks. In a sequence of ``n <= N`` frames the lags that frame ``i`` has no partner
+for are those beyond the first frame and those beyond the last:
+
+    D_i + (c_{N-1} - c_i) + (c_{N-1} - c_{n-1-i}) = 2 c_{N-1} - 1,    c_k = sum_{h <= k} gamma(h).
+
+The first sink stands for the former and depends on the distance to the first frame alone, the
+second for the latter and depends on the distance to the last: the same weights are exact for
+every sequence of at most ``N`` frames. Each also carries half of ``Z - (2 c_{N-1} - 1)``.
 """
 
 from __future__ import annotations
@@ -25,6 +34,7 @@ __all__ = ["SoftmaxSink", "row_sums"]
 
 # A finite logit, in float32 too, that softmax turns into an exact zero.
 _ZERO_LOGIT = -1e30
+_EPS = np.finfo(np.float64).eps
 
 
 def row_sums(kernel: Kernel, frames: int) -> np.ndarray:
@@ -51,10 +61,9 @@ class SoftmaxSink(Lowering):
 
     @classmethod
     def design(cls, kernel: Kernel, frames: int) -> SoftmaxSink:
-        """The smallest power of two that is safely above every row sum."""
-        largest = float(row_sums(kernel, frames).max())
-        # 1/16 keeps the sink's logit log(Z - D_i) free of cancellation
-        return cls(2.0 ** math.ceil(math.log2(largest * (1 + 1 / 16))))
+        """The smallest power of two that is safely above the two-sided sum of the kernel."""
+        # 1/16 keeps the sinks' logits free of cancellation
+        return cls(2.0 ** math.ceil(math.log2(_two_sided(kernel, frames) * (1 + 1 / 16))))
 
     @property
     def heads(self) -> int:
@@ -70,22 +79,29 @@ class SoftmaxSink(Lowering):
         return np.asarray(np.maximum(kernel.log_autocov(np.arange(frames)), _ZERO_LOGIT))
 
     def sink_logits(self, kernel: Kernel, frames: int) -> np.ndarray:
-        """``log(Z - D_i)``, array (frames,); `ArgumentError` unless ``Z`` exceeds every ``D_i``."""
-        room = self.normalizer - row_sums(kernel, frames)
-        if room.min() <= 0:
+        """Logit of a sink by the distance to the end it stands for, array (frames,).
+
+        ``log(c_{N-1} - c_k + slack / 2)`` with ``slack = Z - (2 c_{N-1} - 1)``; `ArgumentError`
+        unless the slack is positive.
+        """
+        slack = self.normalizer - _two_sided(kernel, frames)
+        if slack <= 0:
             raise ArgumentError(
                 "normalizer",
                 self.normalizer,
-                f"must exceed the largest row sum {self.normalizer - room.min():.6g} of Gamma",
+                f"must exceed the two-sided sum {self.normalizer - slack:.6g} of the kernel",
                 "use SoftmaxSink.design(kernel, frames)",
             )
-        return np.log(room)
+        # sums of the lags beyond, smallest terms first
+        gamma = kernel.autocov(np.arange(frames))[::-1].astype(np.longdouble)
+        missing = np.cumsum(gamma)[::-1].astype(np.float64)
+        return np.log(np.append(missing[1:], 0.0) + slack / 2)
 
     def carried(self, kernel: Kernel, frames: int, dtype: str) -> np.ndarray:
         """Softmax of the rounded logits, times ``Z``."""
         logits = toeplitz(self.frame_logits(kernel, frames)).astype(dtype)
         sink = self.sink_logits(kernel, frames).astype(dtype)[:, None]
-        pattern = softmax(np.concatenate([logits, sink], axis=1), axis=1)
+        pattern = softmax(np.concatenate([logits, sink, sink[::-1]], axis=1), axis=1)
         return np.asarray(pattern[:, :frames] * np.dtype(dtype).type(self.normalizer))
 
     def rounding(self, kernel: Kernel, frames: int, channels: int) -> float:
@@ -97,15 +113,20 @@ class SoftmaxSink(Lowering):
         top = max(0.0, float(sink.max()))  # what softmax subtracts from every logit
         # a logit l is stored with error 6 |l| u (a power or two logarithms, and the type's own),
         # the subtraction adds (|l| + top) u, exp 2 u
-        mean_logit = toeplitz_norm_bound(gamma * log_gamma)
-        mean_logit = mean_logit / self.normalizer + float(
-            np.max(np.exp(sink) / self.normalizer * np.abs(sink))
-        )
-        denominator = 7 * mean_logit + top + 4 + frames + 1
-        application = frames + 1 + channels + 4
+        mean_logit = toeplitz_norm_bound(gamma * log_gamma) / self.normalizer
+        mean_logit += 2 * float(np.max(np.exp(sink) / self.normalizer * np.abs(sink)))
+        # the sinks' masses are running sums, of which an extended type loses nothing
+        running = 1 if np.finfo(np.longdouble).eps * frames < _EPS else frames
+        denominator = 7 * mean_logit + top + 4 + frames + 2 + running
+        application = frames + 2 + channels + 4
         entry = 7 * log_gamma + top + 4 + denominator + application
         return toeplitz_norm_bound(gamma * entry)
 
     def to_dict(self) -> dict[str, Any]:
         """Name and normaliser."""
         return {"name": self.name, "normalizer": self.normalizer}
+
+
+def _two_sided(kernel: Kernel, frames: int) -> float:
+    """``2 c_{N-1} - 1``: what a frame with partners at every lag would sum up to."""
+    return 2 * math.fsum(kernel.autocov(np.arange(frames))) - 1

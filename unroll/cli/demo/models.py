@@ -164,6 +164,7 @@ def realised_temporal_cov(model: UnrolledTransformer) -> Array:
     lead from channel 0 of the iterate to channel 0 of the next are ``Gamma_ij Sigma_00``.
     """
     attention = model.weights().blocks[0].attention
+    assert attention is not None
     source = model.stream[iterate_channel(model.stream, 0)].start
     target = model.stream[iterate_channel(model.stream, 1)].start
     per_head = attention.output[:, :, target] @ attention.value[source]

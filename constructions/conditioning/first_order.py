@@ -1,4 +1,4 @@
-"""Exact time features: what the gates of a model are linear in.
+"""Time features of first-order iterations: what the gates of such a model are linear in.
 
 Fu et al. (arXiv 2407.16134, section 4) hand the network ``phi(t) = (eta_t, alpha_t, alpha_t^2,
 sigma_t^2)`` as input features. Here the feature vector is
@@ -13,13 +13,14 @@ error they add.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from unroll.methods import get_method
 
-__all__ = ["PER_STEP", "feature_index", "feature_names", "time_features"]
+__all__ = ["PER_STEP", "FirstOrder", "feature_index", "feature_names", "time_features"]
 
 PER_STEP = ("eta", "eta*alpha", "eta*alpha_sq", "eta*sigma_sq", "beta")
 
@@ -64,3 +65,23 @@ def feature_index(step: int) -> np.ndarray:
     """Where the constant and the features of one step stand, in the order ``1, *PER_STEP``."""
     first = 1 + len(PER_STEP) * step
     return np.array([0, *range(first, first + len(PER_STEP))])
+
+
+class FirstOrder:
+    """The features as a `constructions.conditioning.FeatureSet`: one weight, the spectrum."""
+
+    def __init__(self, method: str, steps: int) -> None:
+        self.method, self.steps = method, steps
+
+    def shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        """Ends of the spectrum of ``Gamma kron Sigma``."""
+        return {"spectrum": (2,)}
+
+    def count(self, channels: int) -> int:
+        """The constant and five per step."""
+        return 1 + len(PER_STEP) * self.steps
+
+    def evaluate(self, weights: Mapping[str, Any], alpha: Any, sigma_sq: Any) -> list[Any]:
+        """The features at diffusion times given by ``alpha_t`` and ``sigma_t^2``."""
+        lower, upper = weights["spectrum"]
+        return time_features(self.method, self.steps, lower, upper, alpha, sigma_sq)
