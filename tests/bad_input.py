@@ -13,6 +13,7 @@ import torch
 from constructions import build, load, verify
 from unroll import (
     CircleExponential,
+    DampedCosine,
     Exponential,
     GaussianProcess,
     Logarithmic,
@@ -58,9 +59,10 @@ KERNELS = [
         (Polynomial, {"length_scale": 1.0, "power": 1.0}),
         (Logarithmic, {"length_scale": 1.0, "power": 1.0}),
         (CircleExponential, {"length_scale": 1.0, "exponent": 1.0, "period": 64}),
+        (DampedCosine, {"length_scale": 1.0, "period": 8.0}),
     )
     for name in sound
-    if name != "period"
+    if name != "period" or kind is DampedCosine
     for value, words in (
         (0.0, r"greater than 0|must lie in"),
         (-1.0, r"greater than 0|must lie in"),
@@ -136,6 +138,34 @@ PROBLEMS = [
         lambda: GaussianProcess(GP.kernel, 5, SPATIAL, np.full((5, 2), math.inf)),
         "mean",
         "10 NaN or infinite",
+    ),
+    Case(
+        "a sum of Kronecker products",
+        lambda: GaussianProcess([GP.kernel, Exponential(9.0)], 5, [SPATIAL, np.eye(2)]),
+        "kernel",
+        "2 entries: a sum of Kronecker products .*not supported",
+        "one kernel and one",
+    ),
+    Case(
+        "a tuple of kernels",
+        lambda: GaussianProcess((GP.kernel,), 5, SPATIAL),
+        "kernel",
+        "1 kernel",
+    ),
+    Case(
+        "a stack of covariances",
+        lambda: with_cov(np.stack([SPATIAL, np.eye(2)])),
+        "spatial_cov",
+        r"has shape \(2, 2, 2\): a sum of Kronecker products",
+        "one kernel and one",
+    ),
+    Case(
+        "a file with a sum of Kronecker products",
+        lambda: GaussianProcess.from_dict(
+            {"kernel": [GP.kernel.to_dict()] * 2, "frames": 5, "spatial_cov": [[[1.0]]] * 2}
+        ),
+        "kernel",
+        "sum of Kronecker products",
     ),
     Case("no frames given", lambda: GaussianProcess.from_dict({"kernel": {}}), "gp", "missing"),
     Case("no document", lambda: GaussianProcess.from_dict(None), "gp", "JSON object"),

@@ -109,7 +109,10 @@ class FitReport:
         }
 
     def __str__(self) -> str:
-        lines = [f"{'regime':<12} {'parameters':<32} {'log-lik':>13} {'held out':>11} {'BIC':>13}"]
+        wide = max(12, *(len(one.regime) for one in self.candidates))
+        lines = [
+            f"{'regime':<{wide}} {'parameters':<32} {'log-lik':>13} {'held out':>11} {'BIC':>13}"
+        ]
         for one in self.candidates:
             values = [(k, v) for k, v in one.kernel.to_dict().items() if k != "regime"]
             shown = ", ".join(f"{key}={value:.4g}" for key, value in values)
@@ -117,7 +120,7 @@ class FitReport:
             held_out = "-" if outside is None else f"{outside:.3f}"
             mark = " *" if one is self.chosen else ""
             numbers = f"{one.log_likelihood:>13.2f} {held_out:>11} {one.bic:>13.2f}"
-            lines.append(f"{one.regime:<12} {shown:<32} {numbers}{mark}")
-            lines += [f"{'':<12} {sentence}" for sentence in one.at_bound]
+            lines.append(f"{one.regime:<{wide}} {shown:<32} {numbers}{mark}")
+            lines += [f"{'':<{wide}} {sentence}" for sentence in one.at_bound]
         lines.append(f"* chosen by {self.criterion}")
         return "\n".join(lines)

@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 from unroll.errors import ArgumentError
 from unroll.fit_report import Candidate, FitReport
 from unroll.gaussian_process import GaussianProcess
-from unroll.kernels import Exponential, Kernel, Logarithmic, Polynomial
+from unroll.kernels import DampedCosine, Exponential, Kernel, Logarithmic, Polynomial
 from unroll.profile_likelihood import PREDICTION_VARIANCE, Residuals
 from unroll.validation import Array, choice, finite_array, generator, in_range
 
@@ -55,10 +55,21 @@ class _Family:
         return [np.array([math.log(length), shape]) for length in lengths for shape in shapes]
 
 
+@dataclass(frozen=True)
+class _Oscillation(_Family):
+    """The likelihood has a maximum for every period that fits a few times: starts closer by."""
+
+    def starts(self, frames: int) -> list[Array]:
+        lengths = np.geomspace(0.5, 4.0 * frames, 5)
+        turns = np.linspace(0.5, frames / 2, min(frames, 64))  # a sequence has room for so many
+        return [np.log([length, frames / turn]) for length in lengths for turn in turns]
+
+
 _FAMILIES = {
     "exponential": _Family(Exponential, "exponent", (0.1, 2.0), False, (0.5, 1.0, 1.5, 1.9)),
     "polynomial": _Family(Polynomial, "power", (0.02, 50.0), True, (0.3, 1.0, 3.0, 10.0)),
     "logarithmic": _Family(Logarithmic, "power", (0.02, 50.0), True, (0.3, 1.0, 3.0, 10.0)),
+    "damped_cosine": _Oscillation(DampedCosine, "period", (2.0, 1e5), True, ()),
 }
 
 
@@ -79,7 +90,8 @@ def fit(
     x : array (n, frames, channels)
         n independent sequences; frames >= 3.
     regimes : names of kernels
-        Candidates, out of "exponential", "polynomial", "logarithmic".
+        Candidates, out of "exponential", "polynomial", "logarithmic", "damped_cosine". The last is
+        tried only where it is asked for.
     criterion : {"bic", "held_out"}
         Smallest BIC = -2 log-likelihood + parameters * log(n * frames), or largest mean
         log-likelihood of sequences left out.

@@ -48,7 +48,8 @@ class GaussianProcess:
     Raises
     ------
     ArgumentError
-        A wrong shape, NaN, or a spatial covariance that is not symmetric positive definite.
+        A wrong shape, NaN, or a spatial covariance that is not symmetric positive definite; a list
+        of kernels, or a stack of spatial covariances: a sum of Kronecker products.
 
     Examples
     --------
@@ -61,6 +62,7 @@ class GaussianProcess:
     def __init__(
         self, kernel: Kernel, frames: int, spatial_cov: ArrayLike, mean: ArrayLike | None = None
     ) -> None:
+        _refuse_kronecker_sum(kernel, spatial_cov)
         self._kernel: Kernel = instance(
             "kernel", kernel, Kernel, "give one such as Exponential(8.0)"
         )
@@ -237,6 +239,7 @@ class GaussianProcess:
         unknown = sorted(set(values) - {"kernel", "frames", "spatial_cov", "mean"})
         if unknown:
             raise ArgumentError("gp", sorted(values), f"unknown: {', '.join(unknown)}", remedy)
+        _refuse_kronecker_sum(values["kernel"], values["spatial_cov"])
         kernel = kernel_from_dict(values["kernel"])
         return cls(kernel, values["frames"], values["spatial_cov"], values.get("mean"))
 
@@ -282,6 +285,20 @@ class GaussianProcess:
         return (
             values if values.ndim == 0 else broadcast_times(values, v.shape[:-2])[..., None, None]
         )
+
+
+def _refuse_kronecker_sum(kernel: Any, spatial_cov: Any) -> None:
+    """One kernel and one spatial covariance: everything rests on their common eigenvectors."""
+    reason = "a sum of Kronecker products has no common eigenvectors and is not supported"
+    remedy = "give one kernel and one spatial_cov of shape (channels, channels)"
+    if isinstance(kernel, list | tuple):
+        raise ArgumentError("kernel", kernel, f"holds {len(kernel)} entries: {reason}", remedy)
+    try:
+        shape = np.shape(spatial_cov)
+    except ValueError:
+        return  # ragged: the check of the matrix says so
+    if len(shape) == 3:
+        raise ArgumentError("spatial_cov", spatial_cov, f"has shape {shape}: {reason}", remedy)
 
 
 def _frozen(array: Array) -> Array:

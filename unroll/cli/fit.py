@@ -16,6 +16,7 @@ from unroll.fitting import fit
 from unroll.sequences import read_sequences
 
 _REGIMES = ("exponential", "polynomial", "logarithmic")
+_ON_REQUEST = ("damped_cosine",)
 
 
 @click.command("fit")
@@ -32,9 +33,9 @@ _REGIMES = ("exponential", "polynomial", "logarithmic")
 @click.option(
     "--regime",
     "regimes",
-    type=click.Choice(_REGIMES),
+    type=click.Choice(_REGIMES + _ON_REQUEST),
     multiple=True,
-    help="Kernel to consider; repeat for several [default: all three].",
+    help=f"Kernel to consider; repeat for several [default: {', '.join(_REGIMES)}].",
 )
 @click.option(
     "--criterion",
@@ -76,7 +77,8 @@ def command(
     sequence,frame,CHANNEL,... and one row per frame of every sequence: the sequence's label, the
     frame's number (0, 1, 2, ...) and one number per channel.
 
-    Every regime is fitted; the table shows all of them and which was chosen.
+    Every decay regime is fitted, and damped_cosine where --regime asks for it; the table shows all
+    of them and which was chosen.
     """
     target = writable_file("--out", out, ".json")
     x = read_sequences(data).x
