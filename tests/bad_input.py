@@ -150,7 +150,7 @@ PROBLEMS = [
         "a tuple of kernels",
         lambda: GaussianProcess((GP.kernel,), 5, SPATIAL),
         "kernel",
-        "1 kernel",
+        "not supported",
     ),
     Case(
         "a stack of covariances",
