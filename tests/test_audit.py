@@ -47,6 +47,8 @@ GP = GaussianProcess(Polynomial(3.0, 2.0), 5, [[1.0, 0.3], [0.3, 0.6]], MEAN)
 #: All eigenvalues far above those of the noise: gates grow with t.
 LARGE = GaussianProcess(Exponential(0.3), 3, [[200.0]], np.full((3, 1), 30.0))
 REFUSALS = (ArgumentError, CertificateError)
+#: Where the description of a first-order model's blocks stands.
+STEP = "architecture.kinds.step."
 
 
 @cache
@@ -274,7 +276,12 @@ def test_one_entry_of_an_early_block_is_found_or_harmless(name: str, attention: 
         ("embed", "v", "embed"),
         ("embed", "s_even", r"embed: uses s_even\[0\]"),
         ("position", "mean", r"most of it from position \(mean\)"),
-        ("position", "sink", r"block \d+, attention patterns of frame 0"),
+        ("position", "sink_start", r"block \d+, attention patterns of frame 0"),
+        ("position", "sink_end", r"block \d+, attention patterns of frame 0"),
+        ("position_end", "sink_end", r"block \d+, attention patterns of frame 4"),
+        ("position_end", "sink_start", r"block \d+, attention patterns of frame 4"),
+        ("position_end", "mean", r"position_end: uses mean\[0\]"),
+        ("position_end", "v", r"position_end: uses v\[0\]"),
         ("position", "s_odd", r"position: uses s_odd\[0\]"),
         ("readout", "s_even", "readout"),
         ("readout", "v", r"readout: uses v\[0\]"),
@@ -296,10 +303,12 @@ def test_what_belongs_to_no_block_is_found(name: str, where: str, words: str) ->
     ("name", "channel", "words"),
     [
         ("attention.value", "v", "block 3: attention.value reads v[1]"),
-        ("attention.value", "sink", "block 3: attention.value reads sink[0]"),
+        ("attention.value", "sink_start", "block 3: attention.value reads sink_start[0]"),
         ("attention.output", "v", "block 3: attention.output of head 0 writes to v[1]"),
         ("attention.output", "s_odd", "block 3: attention.output of head 0 writes to s_odd[1]"),
-        ("feed_forward", "sink", "block 3: feed_forward writes sink[0] to s_even[1]"),
+        ("attention.value", "sink_end", "block 3: attention.value reads sink_end[0]"),
+        ("feed_forward", "sink_start", "block 3: feed_forward writes sink_start[0] to s_even[1]"),
+        ("feed_forward", "sink_end", "block 3: feed_forward writes sink_end[0] to s_even[1]"),
         ("feed_forward", "mean", "block 3: feed_forward writes v[0] to mean[1]"),
     ],
 )
@@ -317,7 +326,7 @@ def test_a_block_reads_and_writes_what_it_should(name: str, channel: str, words:
             up, down = (tensors[f"blocks.3.feed_forward.{part}"] for part in ("up", "down"))
             half = up.shape[1] // 2
             unit = int(np.flatnonzero(up[read_saved(folder).channels["v"].start, :half])[0])
-            if channel == "sink":
+            if channel.startswith("sink"):
                 up[last, [unit + 1, unit + 1 + half]] = 1e-9, -1e-9
             else:
                 down[[unit, unit + half], last] = 1e-9, -1e-9
@@ -537,7 +546,7 @@ def test_gates_where_there_is_nothing_to_gate(part: str) -> None:
         tensors[f"blocks.2.modulation.{part}"][:2, -1] = 1.7e308
 
     message = refusal(saved(), edit)
-    assert f"block 2: modulation.{part} acts on sink[0]" in message
+    assert f"block 2: modulation.{part} acts on sink_end[0]" in message
     with tampered(saved(), edit) as copy:
         assert measured(copy) == math.inf
 
@@ -554,8 +563,10 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         for name in parents:
             place = place[name]
         place[last] = value(place[last]) if callable(value) else value
-        if last in ("depth", "t_min", "t_max", "dtype", "activation") and parents == ["plan"]:
+        if last in ("t_min", "t_max", "dtype", "activation") and parents == ["plan"]:
             document["architecture"][last] = place[last]
+        if path == "plan.depth" and place[last] < 10**6:
+            document["architecture"]["blocks"] = ["step"] * place[last]
 
     return edit
 
@@ -585,24 +596,43 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (
             "plan.lowering",
             {"name": "relu", "bandwidth": 4, "period": 10, "style": "knot", "frequencies": 1},
-            "architecture.heads",
+            "architecture.kinds.step.attention.heads",
         ),
         ("plan", None, "plan"),
         ("format", "other/1", "is not of format"),
         ("architecture", None, "architecture: is missing"),
         ("architecture.scores_from", "stream", "architecture.scores_from='stream'"),
-        ("architecture.score", "relu", "architecture.score='relu'"),
-        ("architecture.listens", 5, "architecture.listens=5"),
-        ("architecture.heads", "1", "architecture.heads='1'"),
-        ("architecture.heads", True, "architecture.heads=True"),
-        ("architecture.hidden", 1e300, "architecture.hidden=1e"),
-        ("architecture.hidden", 14, "has shape"),
-        ("architecture.sink", False, "sink_key: is unknown"),
-        ("architecture.sink", "yes", "architecture.sink='yes'"),
-        ("architecture.relative_bias", False, "relative_bias: is unknown"),
+        (STEP + "listens", 5, STEP + "listens=5"),
+        (STEP + "hidden", 1e300, STEP + "hidden=1e"),
+        (STEP + "hidden", 0, STEP + "hidden=0"),
+        (STEP + "hidden", 14, "has shape"),
+        (STEP + "attention", None, STEP + "attention: is not an object"),
+        (STEP + "attention.score", "relu", STEP + "attention.score='relu'"),
+        (STEP + "attention.score", "linear", STEP + "attention.score='linear'"),
+        (STEP + "attention.heads", "1", STEP + "attention.heads='1'"),
+        (STEP + "attention.heads", True, STEP + "attention.heads=True"),
+        (STEP + "attention.value_channels", 3, STEP + "attention.value_channels=3"),
+        (STEP + "attention.sinks", 0, "sink_key: is unknown"),
+        (STEP + "attention.sinks", 1, "sink_key: has shape"),
+        (STEP + "attention.sinks", -1, STEP + "attention.sinks=-1"),
+        (STEP + "attention.sinks", "yes", STEP + "attention.sinks='yes'"),
+        (STEP + "attention.relative_bias", False, "relative_bias: is unknown"),
+        (STEP + "attention.relative_bias", 1, STEP + "attention.relative_bias=1"),
+        (STEP + "attention.sinusoids", True, STEP + "attention.sinusoids=True"),
+        (STEP + "attention.gated", True, STEP + "attention.gated=True"),
+        (STEP + "attention.baseline", True, STEP + "attention.baseline=True"),
+        (STEP + "attention.temperature", 1.0, STEP + "attention.temperature: is unknown"),
+        (STEP + "normalization", "layer", STEP + "normalization: is unknown"),
+        ("architecture.kinds.other", {}, "architecture.kinds"),
+        ("architecture.blocks", ["step"], "architecture.blocks"),
+        ("architecture.blocks", lambda x: [*x[:-1], "other"], "architecture.blocks"),
+        ("architecture.two_ended", False, "position_end: is unknown"),
+        ("architecture.two_ended", "yes", "architecture.two_ended='yes'"),
+        ("architecture.time_terms", 1, "architecture.time_terms=1"),
+        ("architecture.time_steps", 1, "architecture.time_steps=1"),
         ("architecture.normalization", "layer", "architecture.normalization: is unknown"),
         ("architecture.stream", [1], "architecture: is missing or not an object"),
-        ("architecture.stream.sink", 0, "architecture.stream.sink=0"),
+        ("architecture.stream.sink_end", 0, "architecture.stream.sink_end=0"),
         ("architecture.stream.v", 3, "architecture.stream.v=3"),
         ("architecture.stream.memory", 2, "is not the stream"),
     ],
@@ -614,9 +644,34 @@ def test_edited_descriptions_are_refused(path: str, value: Any, words: str) -> N
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("name", ["heads", "stream", "score", "relative_bias", "t_min", "hidden"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stream",
+        "kinds",
+        "blocks",
+        "two_ended",
+        "t_min",
+        "time_terms",
+        "kinds.step.attention",
+        "kinds.step.hidden",
+        "kinds.step.attention.heads",
+        "kinds.step.attention.score",
+        "kinds.step.attention.sinks",
+        "kinds.step.attention.relative_bias",
+        "kinds.step.attention.sinusoids",
+    ],
+)
 def test_a_missing_entry_is_named(name: str) -> None:
-    message = refusal(saved(), None, lambda document: document["architecture"].pop(name))
+    *parents, last = name.split(".")
+
+    def drop(document: dict[str, Any]) -> None:
+        place = document["architecture"]
+        for parent in parents:
+            place = place[parent]
+        del place[last]
+
+    message = refusal(saved(), None, drop)
     assert name in message or "architecture: is missing" in message
 
 

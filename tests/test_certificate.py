@@ -229,7 +229,7 @@ def test_heads_that_do_not_carry_the_kernel_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"period=\d+: is below 2 \* frames = 24"):
         certify(replace(plan, lowering=small))
     plan = make_plan(gp, tol=1e-2, t_min=0.1)
-    with pytest.raises(ArgumentError, match=r"normalizer=1\.0: must exceed the largest row sum"):
+    with pytest.raises(ArgumentError, match=r"normalizer=1\.0: must exceed the two-sided sum"):
         certify(replace(plan, lowering=SoftmaxSink(1.0)))
 
 
