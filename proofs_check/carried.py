@@ -18,11 +18,19 @@ __all__ = ["carried_autocov"]
 def carried_autocov(lowering: Lowering, gamma: list[arb]) -> list[arb]:
     """The autocovariance that the heads carry, given the kernel's ``gamma(0), gamma(1), ...``.
 
-    Softmax with a sink: the kernel's own (lemma ``softmax_sink``). ReLU lag heads: up to the
+    Softmax with sinks: the kernel's own (lemma ``softmax_sink``), where a kernel with negative
+    values has a second head (lemma ``signed_heads``). ReLU lag heads: up to the
     bandwidth, zero beyond (lemma ``relu_interpolant``), as long as no lag is further than half way
     round the circle. ALiBi heads: ``sum_m w_m exp(-a_m h)``.
     """
     if isinstance(lowering, SoftmaxSink):
+        if lowering.negative is None and any(g < 0 for g in gamma):
+            raise ArgumentError(
+                "negative",
+                None,
+                "there is no head for the negative values of the kernel",
+                "plan anew",
+            )
         return list(gamma)
     if isinstance(lowering, ReluLag):
         if lowering.period < 2 * len(gamma):

@@ -1,4 +1,4 @@
-"""One softmax head that is exactly ``Gamma / Z``: relative position bias plus attention sinks.
+"""A softmax head that is exactly ``Gamma / Z``: relative position bias plus attention sinks.
 
 Frame ``j`` offers query ``i`` the logit ``log gamma(|i-j|)``, which is the entry of the relative
 position bias; frame keys are zero. The sinks are two more, learned keys with value zero (as
@@ -11,6 +11,9 @@ to ``Z - D_i`` (`unroll.attention.softmax_sink`). So
 
 the pattern on the frames is ``Gamma / Z``, and the output map multiplies by ``Z``, a power of two.
 The value map is ``Sigma``: together the head writes ``Gamma s Sigma``.
+
+A kernel with negative values takes two such heads, one for its positive and one for its negative
+part; the output map of the second multiplies by minus its own ``Z``.
 """
 
 from __future__ import annotations
@@ -27,18 +30,23 @@ __all__ = ["end_values", "position_groups", "position_values", "sink_keys", "wri
 
 
 def position_groups(lowering: SoftmaxSink, gp: GaussianProcess) -> dict[str, int]:
-    """Position channels: one per sink, for its logit."""
-    return {"sink_start": 1, "sink_end": 1}
+    """Position channels: one per head and sink, for its logit."""
+    return {"sink_start": lowering.heads, "sink_end": lowering.heads}
 
 
 def position_values(lowering: SoftmaxSink, gp: GaussianProcess) -> dict[str, np.ndarray]:
-    """The logit of the first sink, array (frames,)."""
-    return {"sink_start": lowering.sink_logits(gp.kernel, gp.frames)}
+    """Logits of the first sinks, array (frames, heads)."""
+    return {"sink_start": _sink_logits(lowering, gp)}
 
 
 def end_values(lowering: SoftmaxSink, gp: GaussianProcess) -> dict[str, np.ndarray]:
-    """The logit of the second sink, by the distance to the last frame."""
-    return {"sink_end": lowering.sink_logits(gp.kernel, gp.frames)}
+    """Logits of the second sinks, by the distance to the last frame."""
+    return {"sink_end": _sink_logits(lowering, gp)}
+
+
+def _sink_logits(lowering: SoftmaxSink, gp: GaussianProcess) -> np.ndarray:
+    heads = range(lowering.heads)
+    return np.stack([lowering.sink_logits(gp.kernel, gp.frames, h) for h in heads], axis=1)
 
 
 def sink_keys(heads: int) -> np.ndarray:
@@ -49,16 +57,17 @@ def sink_keys(heads: int) -> np.ndarray:
 def write_attention(
     lowering: SoftmaxSink, gp: GaussianProcess, stream: ResidualStream, route: Route
 ) -> AttentionWeights:
-    """The head that adds ``Gamma x[source] value`` to ``x[target]``."""
-    lags = np.abs(np.arange(1 - gp.frames, gp.frames))
-    query = np.concatenate([stream.read("sink_start"), stream.read("sink_end")], axis=1)
+    """The heads that add ``Gamma x[source] value`` to ``x[target]``."""
+    lags, heads = np.abs(np.arange(1 - gp.frames, gp.frames)), lowering.heads
+    logits = [lowering.frame_logits(gp.kernel, gp.frames, h)[lags] for h in range(heads)]
+    scale = np.array(lowering.scales)
     return AttentionWeights(
-        query=query[None],
-        query_bias=np.zeros((1, 2)),
+        query=np.stack([stream.read("sink_start").T, stream.read("sink_end").T], axis=2),
+        query_bias=np.zeros((heads, 2)),
         key=np.zeros((stream.width, 2)),
         key_bias=np.zeros(2),
         value=stream.read(route.source) @ route.value,
-        output=stream.write(route.target, lowering.normalizer * np.eye(gp.channels))[None],
-        relative_bias=lowering.frame_logits(gp.kernel, gp.frames)[lags][None],
-        sink_key=sink_keys(1),
+        output=scale[:, None, None] * stream.write(route.target, np.eye(gp.channels))[None],
+        relative_bias=np.stack(logits),
+        sink_key=sink_keys(heads),
     )

@@ -53,7 +53,17 @@ class Alibi(Lowering):
 
     @classmethod
     def design(cls, kernel: Kernel, frames: int, terms: int) -> Alibi:
-        """The best fit found with that many heads; exact for one exponential."""
+        """The best fit found with that many heads; exact for one exponential.
+
+        `ArgumentError` for a kernel with negative values: decaying exponentials do not oscillate.
+        """
+        if kernel.signed:
+            raise ArgumentError(
+                "attention",
+                cls.name,
+                f"is made of decaying exponentials, which do not oscillate as {kernel} does",
+                "use attention='softmax', which carries it in two heads, or 'fourier'",
+            )
         if isinstance(kernel, Exponential) and kernel.exponent == 1 and terms == 1:
             slopes, amplitudes = np.array([1 / kernel.length_scale]), np.ones(1)
         else:
