@@ -209,9 +209,10 @@ def _divergence(model: UnrolledTransformer, deviation: Array, allowed: float) ->
     wrong = np.flatnonzero(~(deviation <= allowed))
     if len(wrong):
         k = int(wrong[0])
+        block = iterate_blocks(model.architecture)[k]
         return (
-            f"block {iterate_blocks(model.architecture)[k]} leaves its reference: its iterate is off "
-            f"by {deviation[k]:.2g} of the score, rounding allows {allowed:.2g}"
+            f"block {block} leaves its reference: its iterate is off by {deviation[k]:.2g} of the "
+            f"score, rounding allows {allowed:.2g}"
         )
     planned = compile_plan(model.plan).tensors()
     for name, tensor in model.state_dict().items():

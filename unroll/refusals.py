@@ -11,11 +11,18 @@ from scipy.linalg import eigvalsh, toeplitz
 from unroll.attention import Lowering, ReluLag
 from unroll.errors import ArgumentError
 from unroll.methods import METHODS
-from unroll.request import RATE_SHARE, Request
+from unroll.request import RATE_SHARE, Demand, Request
 from unroll.rounding import unit_roundoff
 from unroll.spectrum import Spectrum, spatial_bounds
 
-__all__ = ["DepthError", "below_floor", "check_band", "no_exponentials", "too_deep"]
+__all__ = [
+    "DepthError",
+    "below_floor",
+    "check_band",
+    "no_exponentials",
+    "room_is_gone",
+    "too_deep",
+]
 
 
 class DepthError(ArgumentError):
@@ -27,7 +34,7 @@ class DepthError(ArgumentError):
         self.depth = depth
 
 
-def check_band(request: Request, lowering: ReluLag) -> None:
+def check_band(request: Demand, lowering: ReluLag) -> None:
     """Refuse a band that costs the operator its definiteness, or the model its tolerance."""
     gp, relative = request.gp, request.perturbation(lowering)[1]
     if relative * (1 + request.tol) < (1 - RATE_SHARE) * request.tol:
@@ -54,7 +61,7 @@ def check_band(request: Request, lowering: ReluLag) -> None:
     )
 
 
-def no_exponentials(request: Request, terms: int, cost: float) -> ArgumentError:
+def no_exponentials(request: Demand, terms: int, cost: float) -> ArgumentError:
     """Say how close sums of exponentials come, and which attention needs none."""
     reached = (
         f"leave a relative score error of {cost:.2g}, too much for tol={request.tol:g}"
@@ -88,6 +95,19 @@ def below_floor(request: Request, lowering: Lowering) -> ArgumentError:
         f"errors grow with the condition number {kappa:.4g} (method {request.solver.name!r}, "
         f"attention {lowering.name!r})",
         "use " + ", or ".join(advice),
+    )
+
+
+def room_is_gone(request: Demand, method: str, truncation: float, rounding: float) -> ArgumentError:
+    """Say what truncation and rounding leave of the tolerance for methods that need few steps."""
+    kappa = request.spectrum.condition_number(request.t_min)
+    advice = "use a larger tol, " + ("dtype='float64', " if request.dtype == "float32" else "")
+    return ArgumentError(
+        "tol",
+        request.tol,
+        f"leaves no room in {request.dtype}: rounding costs {rounding:.2g} ({request.rounding}), "
+        f"truncation {truncation:.2g} (condition number {kappa:.4g}, method {method!r})",
+        f"{advice}or t_min above {request.t_min:g}",
     )
 
 

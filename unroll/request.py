@@ -1,8 +1,18 @@
-"""What a plan must satisfy, and how deep and how exact that makes it."""
+"""What a plan must satisfy, and how deep and how exact that makes it.
+
+The budget (theory: residual polynomial plus perturbation of the operator) is
+
+    error <= delta_K + (1 + delta_K) e_t / m~_t + rounding,
+
+with ``e_t = alpha_t^2 ||Gamma~ - Gamma|| ||Sigma||`` and ``m~_t >= m_t - e_t > 0`` the smallest
+eigenvalue of the operator that the heads carry. Every term is largest at ``t_min``: ``alpha_t^2``
+and the condition number fall as ``t`` grows.
+"""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,26 +20,26 @@ from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
 from unroll.measured_rounding import measured_rounding
 from unroll.methods import Method
-from unroll.plan import ErrorBudget
+from unroll.plan import ErrorBudget, Plan
 from unroll.rounding import guaranteed_rounding
 from unroll.schedules import alpha_sq
 from unroll.spectrum import Spectrum, spatial_bounds
 
-__all__ = ["RATE_SHARE", "Request"]
+__all__ = ["RATE_SHARE", "Demand", "Request"]
 
 # What must be left of tol for the rate. Splitting a tolerance costs depth only through its
 # logarithm.
 RATE_SHARE = 0.25
+_ASKED = ("gp", "spectrum", "tol", "t_min", "t_max", "dtype", "activation")
 # What is left so that a proof that rounds outward still closes.
 _OUTWARD_MARGIN = 1e-6
 
 
 @dataclass(frozen=True)
-class Request:
+class Demand(ABC):
     """What was asked for, with the enclosure of the true spectrum."""
 
     gp: GaussianProcess
-    solver: Method
     spectrum: Spectrum
     tol: float
     t_min: float
@@ -38,7 +48,6 @@ class Request:
     activation: str
     rounding: str
     max_layers: int
-    measured: dict[Any, float] = field(default_factory=dict, compare=False)
 
     def perturbation(self, lowering: Lowering) -> tuple[float, float]:
         """``(e, e_t / m~_t)`` at ``t_min``: the operator's error before the diffusion scales it,
@@ -50,6 +59,32 @@ class Request:
         smallest = self.spectrum.widened(radius).noisy(self.t_min)[0]
         scaled = float(alpha_sq(self.t_min)) * radius
         return radius, scaled / smallest if smallest > 0 else math.inf
+
+    def room(self, relative: float, rounding: float) -> float | None:
+        """What is left of ``tol`` for the rate; ``None`` where that is too little."""
+        room = self.tol * (1 - _OUTWARD_MARGIN) - (1 + self.tol) * relative - rounding
+        return room if room >= RATE_SHARE * self.tol else None
+
+    def plan(self, **choices: Any) -> Plan:
+        """The plan with these choices, everything else as it was asked for."""
+        asked = {name: getattr(self, name) for name in _ASKED}
+        return Plan(**asked | {"rounding_model": self.rounding} | choices)
+
+    @abstractmethod
+    def fits(self, lowering: Lowering) -> bool:
+        """Whether the tolerance leaves room with this lowering."""
+
+
+@dataclass(frozen=True)
+class Request(Demand):
+    """A demand on a first-order method."""
+
+    solver: Method
+    measured: dict[Any, float] = field(default_factory=dict, compare=False)
+
+    def fits(self, lowering: Lowering) -> bool:
+        """Whether the tolerance leaves room with this lowering."""
+        return self.solve(lowering) is not None
 
     def rounding_error(self, lowering: Lowering, spectrum: Spectrum, depth: int) -> float:
         """The rounding part of the error by the model asked for."""
@@ -81,8 +116,8 @@ class Request:
         depth = self.solver.depth(kappa, self.tol)
         while True:
             error = self.rounding_error(lowering, spectrum, min(depth, self.max_layers))
-            room = self.tol * (1 - _OUTWARD_MARGIN) - (1 + self.tol) * relative - error
-            if room < RATE_SHARE * self.tol:
+            room = self.room(relative, error)
+            if room is None:
                 return None
             deeper = self.solver.depth(kappa, room)
             if deeper > self.max_layers:

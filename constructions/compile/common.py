@@ -1,4 +1,4 @@
-"""What every recipe writes: exactly linear feed-forward layers, gates by name, position embeddings."""
+"""What every recipe writes: linear feed-forward layers, gates by name, position embeddings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The preconditioned iteration: two blocks are one step of
 
-    r_k = alpha^2 Gamma s_k diag(mu) + sigma^2 s_k + v - alpha M,      s_{k+1} = s_k - eta_k P_t r_k,
+    r_k = alpha^2 Gamma s_k diag(mu) + sigma^2 s_k + v - alpha M,    s_{k+1} = s_k - eta_k P_t r_k,
 
 in the eigenbasis of ``Sigma = Q diag(mu) Q^T``: the embedding multiplies by ``Q``, the read-out by
 ``Q^T``. A *residual* block computes ``r``: the lowering's heads carry ``Gamma``. A *correction*
