@@ -14,12 +14,15 @@ from unroll.costs import Cost, cost
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.plan import METHOD_NAMES, Plan
+from unroll.refusals import DepthError
 from unroll.validation import choice
 
 __all__ = ["OBJECTIVES", "Candidate", "best_plan", "candidates", "frontier"]
 
 #: What ``method="auto"`` can minimise; ties are broken by the others in this order.
 OBJECTIVES = {"depth": "layers", "heads": "heads", "parameters": "parameters", "flops": "flops"}
+# Deeper plans are not planned in full just to count their weights.
+_DESCRIBED = 20_000
 # Errors about these arguments belong to one combination; others are the caller's mistake.
 _OF_THE_ROW = ("method", "attention", "tol", "bandwidth", "conditioning")
 
@@ -33,13 +36,13 @@ class Candidate:
     method, attention, conditioning
         What was asked of `unroll.make_plan`.
     plan
-        The plan, or ``None`` where there is none.
+        The plan, or ``None`` where there is none. One that is only too deep is described, too.
     cost
         Its sizes.
     layers
-        Blocks, known for some plans that are refused.
+        Blocks, known for every plan that is too deep.
     reason
-        Why there is no plan.
+        Why it would not be built; ``None`` for a construction that would.
     """
 
     method: str
@@ -78,7 +81,7 @@ def candidates(
 
 def frontier(rows: list[Candidate]) -> list[Candidate]:
     """The candidates that no other beats in every respect."""
-    known = [row for row in rows if row.cost is not None]
+    known = [row for row in rows if row.reason is None]
     return [row for row in known if not any(_beats(other, row) for other in known)]
 
 
@@ -92,7 +95,7 @@ def best_plan(gp: GaussianProcess, *, objective: str = "depth", **options: Any) 
     """
     choice("objective", objective, OBJECTIVES)
     rows = candidates(gp, **options)
-    feasible = [row for row in rows if row.cost is not None]
+    feasible = [row for row in rows if row.reason is None]
     if not feasible:
         reasons = "; ".join(f"{row.method} x {row.attention}: {row.reason}" for row in rows)
         raise ArgumentError(
@@ -110,19 +113,25 @@ def _candidate(
     from unroll.planner import make_plan  # which offers the best of these
 
     name = (method, attention, conditioning)
+    request: dict[str, Any] = {
+        "method": method,
+        "attention": None if method == "spectral" else attention,
+        **options,
+    }
+    reason, layers = None, None
     try:
-        plan = make_plan(
-            gp,
-            method=method,
-            attention=None if method == "spectral" else attention,
-            **options,
-        )
+        plan = make_plan(gp, **request)
+    except DepthError as error:  # too deep to build, not to describe
+        reason, layers = str(error), error.depth
+        if layers > _DESCRIBED:
+            return Candidate(*name, None, None, layers, reason)
+        plan = make_plan(gp, **request | {"max_layers": 2 * _DESCRIBED})
     except ArgumentError as error:
         if error.argument not in _OF_THE_ROW or not 0 < options.get("tol", 0.5) < 1:
             raise  # nothing to do with this combination
-        return Candidate(*name, None, None, getattr(error, "depth", None), str(error))
+        return Candidate(*name, None, None, None, str(error))
     sizes = cost(plan)
-    return Candidate(*name, plan, sizes, sizes.layers, None)
+    return Candidate(*name, plan, sizes, sizes.layers, reason)
 
 
 def _beats(one: Candidate, other: Candidate) -> bool:

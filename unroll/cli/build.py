@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from unroll.attention import LOWERINGS
+from unroll.candidates import OBJECTIVES
 from unroll.cli.model_options import gp_argument, range_options
 from unroll.cli.output import emit_json, json_option
 from unroll.gaussian_process import GaussianProcess
-from unroll.methods import METHODS
+from unroll.plan import METHOD_NAMES
 from unroll.planner import make_plan
 from unroll.rounding import ACTIVATION_ROUNDINGS
 
@@ -19,17 +20,20 @@ from unroll.rounding import ACTIVATION_ROUNDINGS
 @gp_argument
 @click.option(
     "--method",
-    type=click.Choice(list(METHODS)),
+    type=click.Choice([*METHOD_NAMES, "auto"]),
     default="chebyshev",
     show_default=True,
-    help="Iteration to unroll; `neumann` is `gradient` by another name.",
+    help="Method to unroll; `neumann` is `gradient` by another name, `auto` the best of all.",
 )
 @click.option(
     "--attention",
     type=click.Choice(list(LOWERINGS)),
-    default="softmax",
-    show_default=True,
-    help="Attention that carries the temporal covariance.",
+    help="Attention that carries the temporal covariance [default: softmax; none for spectral].",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(list(OBJECTIVES)),
+    help="What `--method auto` makes smallest [default: depth].",
 )
 @range_options
 @click.option(
