@@ -11,6 +11,7 @@ SHELL := /bin/bash
 VENV  ?= .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := $(VENV)/.installed-bench
 ARGS  ?=
 
 # One thread: on a busy machine torch with several is many times slower.
@@ -19,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 say = @printf '\n==> %s\n' $(1)
 
-.PHONY: help env demo test test-slow lint notebooks clean
+.PHONY: help env demo test test-slow lint notebooks bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +58,15 @@ lint: $(STAMP)  ## ruff and mypy
 notebooks: $(STAMP)  ## run every notebook from top to bottom, in place
 	$(call say,"notebooks")
 	@$(BIN)/python notebooks/run.py $(ARGS)
+
+bench: $(BENCH)  ## our score against other solvers, a few minutes; ARGS=--full for all sizes, an hour
+	$(call say,"benchmarks (results, tables and figures in ./benchmarks/results)")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+$(BENCH): $(STAMP)
+	$(call say,"the other solvers: the extra bench")
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@touch $@
 
 clean:  ## remove what the targets made, the environment included
 	rm -rf $(VENV) unroll-demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,165 @@
+"""One case: the error, seconds and memory of every method on one problem."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import count
+
+from benchmarks.memory import Memory, traced
+from benchmarks.method import Method, relative_error
+from benchmarks.problem import Problem
+from benchmarks.reference import exact_score
+from benchmarks.timing import Seconds, Task, in_turns, seconds_of
+from unroll.validation import Array
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one method did on one problem.
+
+    Attributes
+    ----------
+    method
+        Its name.
+    skipped
+        Why it did not run; then what follows is None, or what was seen before it was stopped.
+    note
+        Settings chosen for it.
+    error
+        Measured relative rms score error.
+    first
+        Seconds of its very first score.
+    constructor
+        Seconds of what is done once for all t.
+    new_t, further
+        Seconds of a score at a new t, set-up included, and of one more at the same t.
+    bytes_constructor, bytes_score
+        The most held while constructing, and while scoring at a new t: what the constructor and
+        `setup` keep, and the working memory.
+    """
+
+    method: str
+    skipped: str | None = None
+    note: str = ""
+    error: float | None = None
+    first: float | None = None
+    constructor: float | None = None
+    new_t: Seconds | None = None
+    further: Seconds | None = None
+    bytes_constructor: int | None = None
+    bytes_score: int | None = None
+
+    @property
+    def seconds_score(self) -> float | None:
+        """Seconds of a score at a new t: the median, or the first where it was stopped there."""
+        return self.new_t.median if self.new_t else self.first
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much effort a case is worth.
+
+    Attributes
+    ----------
+    target
+        Error that methods with a tolerance are set to.
+    rounds, budget
+        Samples per method, and seconds that one method's samples may take; see `in_turns`.
+    patience
+        A method whose first score takes longer, in seconds, is skipped.
+    once
+        The same for its constructor, where `suite` can predict it.
+    """
+
+    target: float = 1e-6
+    rounds: int = 7
+    budget: float = 3.0
+    patience: float = 1.0
+    once: float = 5.0
+
+
+def measure(
+    problem: Problem, t: float, methods: Iterable[type[Method]], settings: Settings
+) -> list[Result]:
+    """Run the methods on one problem, in turns."""
+    v = problem.noisy(t)
+    exact = exact_score(problem, v, t)
+    results: list[Result] = []
+    tasks: dict[str, Task] = {}
+    for method in methods:
+        reason = method.refusal(problem)
+        if reason is not None:
+            results.append(Result(method.name, skipped=reason))
+            continue
+        made, result = _prepare(method, problem, t, v, exact, settings)
+        results.append(result)
+        if result.skipped is None:
+            tasks[f"new {method.name}"] = _new_t(made, t, v)
+            tasks[f"further {method.name}"] = _further(made, v)
+    seconds = in_turns(tasks, rounds=settings.rounds, budget=settings.budget)
+    return [
+        replace(
+            result,
+            new_t=seconds.get(f"new {result.method}"),
+            further=seconds.get(f"further {result.method}"),
+        )
+        for result in results
+    ]
+
+
+def _prepare(
+    method: type[Method], problem: Problem, t: float, v: Array, exact: Array, settings: Settings
+) -> tuple[Method, Result]:
+    """Construct, calibrate, check and trace."""
+    made, constructor, built = _construct(method, problem)
+    first = seconds_of(lambda: _score(made, t, v))
+    if first > settings.patience:
+        reason = f"takes {first:.1f} s"
+        return made, Result(method.name, skipped=reason, first=first, constructor=constructor)
+    made.calibrate(t, v, exact, settings.target)
+    error = relative_error(_score(made, t, v), exact)
+    used = traced(lambda: _score(made, t, v), uses_torch=method.uses_torch)
+    return made, Result(
+        method.name,
+        note=made.note,
+        error=error,
+        first=first,
+        constructor=constructor,
+        bytes_constructor=built.peak,
+        bytes_score=built.held + used.peak,
+    )
+
+
+def _construct(method: type[Method], problem: Problem) -> tuple[Method, float, Memory]:
+    """The method, the seconds it took to make, and the memory."""
+    seconds: list[float] = []
+
+    def build() -> Method:
+        start = time.perf_counter()
+        made = method(problem)
+        seconds.append(time.perf_counter() - start)
+        return made
+
+    memory = traced(build, uses_torch=method.uses_torch)
+    made = build()  # once more, untraced: tracing slows Python down
+    return made, seconds[-1], memory
+
+
+def _score(made: Method, t: float, v: Array) -> Array:
+    made.setup(t)
+    return made.solve(v)
+
+
+def _new_t(made: Method, t: float, v: Array) -> Callable[[], Array]:
+    """A score at a t that was not seen before, however often it is called.
+
+    The t differ by parts in a million million: calibration still holds, caches do not.
+    """
+    calls = count(1)
+    return lambda: _score(made, t * (1 + 1e-12 * next(calls)), v)
+
+
+def _further(made: Method, v: Array) -> Callable[[], Array]:
+    return lambda: made.solve(v)

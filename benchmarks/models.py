@@ -1,0 +1,121 @@
+"""What models cost to build and to store: layers, heads, seconds, bytes, over regime and N."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from benchmarks.ours import CONSTRUCTIONS, T_MAX, T_MIN, TOL
+from benchmarks.problem import Problem
+from benchmarks.suite import KERNELS
+from constructions import build
+from unroll import ArgumentError, GaussianProcess, Plan, make_plan
+
+CHANNELS = 4
+#: Heads in all blocks together, beyond which a model is planned and not built.
+MOST_HEADS = 2000
+#: From one size to the next, seconds grow no faster than this power of N.
+_GROWTH = 2.0
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """One construction on one problem of `CHANNELS` channels.
+
+    Attributes
+    ----------
+    construction, kernel, frames
+        Which one.
+    layers, heads
+        Blocks, and heads per block.
+    bound
+        Planned relative rms error.
+    plan_seconds, build_seconds
+        Seconds to plan, and from the plan to a model.
+    parameters, nonzero, size
+        Weights, those that are not zero, and bytes of the distinct tensors.
+    refused
+        Why there is no plan, or no model beyond the plan.
+    """
+
+    construction: str
+    kernel: str
+    frames: int
+    layers: int | None = None
+    heads: int | None = None
+    bound: float | None = None
+    plan_seconds: float | None = None
+    build_seconds: float | None = None
+    parameters: int | None = None
+    nonzero: int | None = None
+    size: int | None = None
+    refused: str | None = None
+
+
+def model_costs(
+    sizes: Sequence[int],
+    *,
+    kernels: Sequence[str] = ("exponential", "polynomial", "logarithmic"),
+    constructions: Mapping[str, Mapping[str, Any]] = CONSTRUCTIONS,
+    patience: float = 10.0,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[ModelCost]:
+    """Plan and build every construction at ascending sizes.
+
+    ``patience`` is the largest number of seconds that planning and building may be predicted to
+    take, from the size before.
+    """
+    costs = []
+    for kernel in kernels:
+        for name, options in constructions.items():
+            last: tuple[int, float] | None = None
+            for frames in sorted(sizes):
+                expected = last[1] * (frames / last[0]) ** _GROWTH if last else 0.0
+                if expected > patience:
+                    refused = f"~{expected:.0f} s"
+                    costs.append(ModelCost(name, kernel, frames, refused=refused))
+                    continue
+                report(f"{name}: {kernel}, N = {frames}")
+                start = time.perf_counter()
+                costs.append(_cost(name, kernel, frames, options))
+                last = frames, time.perf_counter() - start
+    return costs
+
+
+def _cost(name: str, kernel: str, frames: int, options: Mapping[str, Any]) -> ModelCost:
+    spatial_cov = Problem(KERNELS[kernel], 2, CHANNELS).spatial_cov
+    gp = GaussianProcess(KERNELS[kernel], frames, spatial_cov)
+    start = time.perf_counter()
+    try:
+        plan = make_plan(gp, tol=TOL, t_min=T_MIN, t_max=T_MAX, **options)
+    except ArgumentError as error:
+        return ModelCost(name, kernel, frames, refused=f"{error.argument} {error.condition}")
+    planned = time.perf_counter() - start
+    cost: dict[str, Any] = {
+        "layers": plan.depth,
+        "heads": plan.heads,
+        "bound": plan.budget.total,
+        "plan_seconds": planned,
+    }
+    if plan.depth * plan.heads > MOST_HEADS:
+        refused = f"more than {MOST_HEADS} heads in all"
+        return ModelCost(name, kernel, frames, **cost, refused=refused)
+    return ModelCost(name, kernel, frames, **cost, **_built(plan))
+
+
+def _built(plan: Plan) -> dict[str, Any]:
+    start = time.perf_counter()
+    model = build(plan)
+    seconds = time.perf_counter() - start
+    summary = model.summary()
+    distinct: dict[int, torch.Tensor] = {x.data_ptr(): x for x in model.state_dict().values()}
+    return {
+        "build_seconds": seconds,
+        "parameters": summary.parameters,
+        "nonzero": summary.nonzero,
+        "size": sum(x.numel() * x.element_size() for x in distinct.values()),
+    }
