@@ -75,7 +75,7 @@ class BlockShape:
     hidden
         Feed-forward width; 0 where there is no such layer.
     listens
-        Number of time features that the gates read.
+        Number of time features that the gates read; 0 where the block has no gates and scales.
     """
 
     attention: AttentionShape | None
@@ -112,6 +112,10 @@ class Architecture:
     time_terms
         Terms of the series that give step sizes (``"preconditioned"``), or whether there is a
         baseline (``"spectral"``); 0 otherwise.
+    time_tokens
+        Whether time features are added to every token, by an embedding of their own.
+    clipped
+        Whether the output of a sequence is projected onto a ball, whose radius is a weight.
     t_min, t_max
         Range of the diffusion time; outside it the model refuses.
     dtype
@@ -132,6 +136,8 @@ class Architecture:
     dtype: str
     scores_from: str = "position"
     time_terms: int = 0
+    time_tokens: bool = False
+    clipped: bool = False
 
     @property
     def width(self) -> int:
@@ -179,12 +185,13 @@ class Architecture:
             integer(f"architecture.stream.{name}", size, 1)
         for name, kind in kinds.items():
             integer(f"architecture.{name}.hidden", kind.hidden, 0)
-            integer(f"architecture.{name}.listens", kind.listens, 1)
+            integer(f"architecture.{name}.listens", kind.listens, 0)
             if kind.attention:
                 kind.attention.check(f"architecture.{name}.attention")
         for name in architecture.blocks:
             choice("architecture.blocks", name, kinds)
-        _switch("architecture.two_ended", architecture.two_ended)
+        for name in ("two_ended", "time_tokens", "clipped"):
+            _switch(f"architecture.{name}", getattr(architecture, name))
         choice("architecture.activation", architecture.activation, ACTIVATIONS)
         choice("architecture.scores_from", architecture.scores_from, ("stream", "position"))
         choice("architecture.dtype", architecture.dtype, ("float32", "float64"))

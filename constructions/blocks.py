@@ -40,6 +40,7 @@ __all__ = [
     "feed_forward",
     "forward",
     "linear_features",
+    "project",
     "run",
 ]
 
@@ -141,16 +142,23 @@ def attend_linearly(
 def block(
     x: np.ndarray, time: TimeState, k: int, weights: Weights
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """One parallel block; returns the stream (B, N, D) and the attention pattern, if formed."""
+    """One parallel block; returns the stream (B, N, D) and the attention pattern, if formed.
+
+    What a block has no table for is neither scaled nor gated.
+    """
     w, shape = weights.blocks[k], weights.architecture
-    heard = time.features[:, w.modulation.listen]  # [B, Q]
+
+    def scaled(x: np.ndarray, name: str) -> np.ndarray:
+        table = getattr(w.modulation, name, None)  # (Q, D)
+        if table is None:
+            return x
+        return np.asarray((time.features[:, w.modulation.listen] @ table)[:, None] * x)
+
     p = _position(weights, x.shape[1])[None] if shape.scores_from == "position" else x
     written, pattern = np.zeros_like(x), None
     if w.attention is not None:
-        gate = (heard @ w.modulation.attention_gate)[:, None]  # [B, 1, D]
         if isinstance(w.attention, LinearAttentionWeights):
-            scale = (heard @ w.modulation.attention_scale)[:, None]
-            attended = attend_linearly(scale * x, p, w.attention, time)
+            attended = attend_linearly(scaled(x, "attention_scale"), p, w.attention, time)
         else:
             attention_shape = shape.shape(k).attention
             assert attention_shape is not None
@@ -158,10 +166,10 @@ def block(
             attended = attend(
                 x, np.broadcast_to(pattern, (len(x), *pattern.shape[1:])), w.attention
             )
-        written = written + gate * attended
+        written = written + scaled(attended, "attention_gate")
     if w.feed_forward is not None:
-        scale = (heard @ w.modulation.feed_forward_scale)[:, None]
-        written = written + feed_forward(scale * x, w.feed_forward, shape.activation)
+        read = scaled(x, "feed_forward_scale")
+        written = written + feed_forward(read, w.feed_forward, shape.activation)
     return x + written, pattern
 
 
@@ -180,6 +188,8 @@ def run(weights: Weights, v: np.ndarray, t: np.ndarray) -> Iterator[np.ndarray]:
     features = feature_set(weights.architecture).evaluate(weights.time, a, noise)
     time = TimeState(np.stack(features, axis=-1).astype(v.dtype), a * a, noise)
     x = v @ weights.embed + _position(weights, v.shape[1])
+    if weights.time_embed is not None:
+        x = x + (time.features @ weights.time_embed)[:, None]
     yield x
     for k in range(weights.architecture.depth):
         x, _ = block(x, time, k, weights)
@@ -198,4 +208,12 @@ def forward(weights: Weights, v: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The score that the weights compute, array (B, N, d)."""
     for x in run(weights, v, t):
         last = x
-    return np.asarray(last @ weights.readout)
+    return project(last @ weights.readout, weights.radius)
+
+
+def project(x: np.ndarray, radius: np.ndarray | None) -> np.ndarray:
+    """The nearest points to sequences ``x`` (B, N, d) in a ball; all space without a radius."""
+    if radius is None:
+        return x
+    size = np.sqrt(np.sum(x * x, axis=(1, 2), keepdims=True))
+    return np.asarray(x * (radius / np.maximum(size, radius)))

@@ -33,7 +33,7 @@ class HookPoint(nn.Identity):
 
 def parameter(*shape: int, dtype: torch.dtype) -> nn.Parameter:
     """An uninitialised parameter: weights are loaded into it."""
-    return nn.Parameter(torch.empty(*shape, dtype=dtype))
+    return nn.Parameter(torch.empty(shape, dtype=dtype))
 
 
 def precision(architecture: Architecture) -> torch.dtype:
@@ -220,26 +220,33 @@ class FeedForward(nn.Module):
 
 
 class Modulation(nn.Module):
-    """adaLN: scales of what is read and gates of what is written, linear in time features."""
+    """adaLN: scales of what is read and gates of what is written, linear in time features.
+
+    A block that listens to none has no scales and no gates.
+    """
 
     def __init__(self, shape: BlockShape, architecture: Architecture) -> None:
         super().__init__()
         table, dtype = (shape.listens, architecture.width), precision(architecture)
         self.listen: Tensor
-        self.register_buffer("listen", torch.zeros(shape.listens, dtype=torch.int64))
+        if shape.listens:
+            self.register_buffer("listen", torch.zeros(shape.listens, dtype=torch.int64))
         attention = shape.attention
+        gated = shape.listens > 0
         used = {
-            "attention_scale": attention is not None and attention.score == "linear",
-            "attention_gate": attention is not None,
-            "feed_forward_scale": shape.hidden > 0,
+            "attention_scale": gated and attention is not None and attention.score == "linear",
+            "attention_gate": gated and attention is not None,
+            "feed_forward_scale": gated and shape.hidden > 0,
         }
         for name, present in used.items():
             self.register_parameter(name, parameter(*table, dtype=dtype) if present else None)
 
-    def factor(self, name: str, time: TimeState) -> Tensor:
-        """Scale or gate of that name, (B, 1, D)."""
+    def scaled(self, x: Tensor, name: str, time: TimeState) -> Tensor:
+        """``x`` times the scale or gate of that name (B, 1, D), where there is one."""
+        if getattr(self, name, None) is None:
+            return x
         heard = time.features[:, self.listen]
-        return (heard @ self.get_parameter(name))[:, None]
+        return (heard @ self.get_parameter(name))[:, None] * x
 
 
 def _activation(name: str) -> nn.Module:

@@ -46,14 +46,13 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, p: Tensor, time: TimeState) -> Tensor:
         """The residual stream after the block, (B, N, D)."""
-        factor, written = self.modulation.factor, torch.zeros_like(x)
+        scaled, written = self.modulation.scaled, torch.zeros_like(x)
         if self.attention is not None:
-            scaled = x
-            if self.modulation.attention_scale is not None:
-                scaled = factor("attention_scale", time) * x
-            written = factor("attention_gate", time) * self.attention(scaled, p, time)
+            attended = self.attention(scaled(x, "attention_scale", time), p, time)
+            written = scaled(attended, "attention_gate", time)
         if self.feed_forward is not None:
-            written = written + self.feed_forward(factor("feed_forward_scale", time) * x)
+            read = scaled(x, "feed_forward_scale", time)
+            written = written + self.feed_forward(read)
         after: Tensor = self.stream(x + written)
         return after
 
@@ -80,6 +79,14 @@ class Transformer(nn.Module):
             parameter(architecture.frames, width, dtype=dtype) if architecture.two_ended else None,
         )
         self.time = TimeEmbedding(architecture)
+        features = self.time.feature_set.count(architecture.channels)
+        self.time_embed: nn.Parameter | None
+        self.radius: nn.Parameter | None
+        self.register_parameter(
+            "time_embed",
+            parameter(features, width, dtype=dtype) if architecture.time_tokens else None,
+        )
+        self.register_parameter("radius", parameter(dtype=dtype) if architecture.clipped else None)
         self.blocks = nn.ModuleList(
             Block(architecture.shape(k), architecture) for k in range(architecture.depth)
         )
@@ -150,9 +157,14 @@ class Transformer(nn.Module):
         if self.position_end is not None:
             position = position + self.position_end[: v.shape[1]].flip(0)
         x = v @ self.embed + position
+        if self.time_embed is not None:
+            x = x + (time.features @ self.time_embed)[:, None]
         for block in self.blocks:
             x = block(x, position[None] if self.scores_from == "position" else x, time)
         readout: Tensor = x @ self.readout
+        if self.radius is not None:  # the nearest point in a ball
+            size = torch.linalg.vector_norm(readout, dim=(1, 2), keepdim=True)
+            readout = readout * (self.radius / torch.maximum(size, self.radius))
         return readout
 
     def _check(self, v: Any, t: Any, *, shorter: bool = False) -> tuple[Tensor, Tensor]:

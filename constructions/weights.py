@@ -1,7 +1,8 @@
 """The weights of a model as plain arrays: what compiling produces and the numpy twin runs.
 
 Shapes: D stream width, H heads, P score channels, U value channels, N frames, d channels of a
-frame, S sinks, F hidden units, Q time features a block listens to. Row convention: ``y = x @ W``.
+frame, S sinks, F hidden units, Q time features a block listens to, T time features in all. Row
+convention: ``y = x @ W``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ __all__ = [
     "ModulationWeights",
     "Weights",
 ]
+
+
+_OPTIONAL = ("position_end", "time_embed", "radius")
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class BlockWeights:
 
     attention: AttentionWeights | LinearAttentionWeights | None
     feed_forward: FeedForwardWeights | None
-    modulation: ModulationWeights
+    modulation: ModulationWeights | None
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,15 @@ class Weights:
     time: dict[str, np.ndarray]  # always float64: the time features are computed in it
     blocks: tuple[BlockWeights, ...]
     position_end: np.ndarray | None = field(default=None)  # (N, D), row r: r frames from the last
+    time_embed: np.ndarray | None = None  # (T, D), adds time features to every token
+    radius: np.ndarray | None = None  # (), outputs are projected onto a ball of that radius
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Flat names, those of the torch module's ``state_dict``, to arrays."""
         flat = {"embed": self.embed, "position": self.position, "readout": self.readout}
-        if self.position_end is not None:
-            flat["position_end"] = self.position_end
+        for name in _OPTIONAL:
+            if (array := getattr(self, name)) is not None:
+                flat[name] = array
         flat |= {f"time.{name}": value for name, value in self.time.items()}
         for k, block in enumerate(self.blocks):
             for name, value in block_tensors(block):
@@ -122,7 +129,7 @@ class Weights:
             return BlockWeights(
                 _attention(shape, parts),
                 FeedForwardWeights(**parts["feed_forward"]) if shape.hidden else None,
-                ModulationWeights(**parts["modulation"]),
+                ModulationWeights(**parts["modulation"]) if shape.listens else None,
             )
 
         return cls(
@@ -132,7 +139,7 @@ class Weights:
             flat["readout"],
             {name[5:]: value for name, value in flat.items() if name.startswith("time.")},
             tuple(block(k) for k in range(architecture.depth)),
-            flat.get("position_end"),
+            *map(flat.get, _OPTIONAL),
         )
 
 

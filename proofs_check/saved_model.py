@@ -174,6 +174,8 @@ def _check_description(architecture: dict[str, Any], plan: Plan) -> None:
         "time_features": plan.method_name,
         "time_steps": plan.depth if plan.method.has_momentum else 1,
         "time_terms": 0,
+        "time_tokens": False,
+        "clipped": False,
         "activation": plan.activation,
         "dtype": plan.dtype,
         "t_min": plan.t_min,
