@@ -150,9 +150,10 @@ def block(
 
     def scaled(x: np.ndarray, name: str) -> np.ndarray:
         table = getattr(w.modulation, name, None)  # (Q, D)
-        if table is None:
+        if w.modulation is None or table is None:
             return x
-        return np.asarray((time.features[:, w.modulation.listen] @ table)[:, None] * x)
+        heard = time.features[:, w.modulation.listen]  # [B, Q]
+        return np.asarray((heard @ table)[:, None] * x)
 
     p = _position(weights, x.shape[1])[None] if shape.scores_from == "position" else x
     written, pattern = np.zeros_like(x), None

@@ -83,7 +83,7 @@ def block_shape(block: BlockWeights, score: str) -> BlockShape:
     return BlockShape(
         attention=_attention_shape(block.attention, score),
         hidden=0 if layer is None else layer.up.shape[1],
-        listens=len(block.modulation.listen),
+        listens=0 if block.modulation is None else len(block.modulation.listen),
     )
 
 
