@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import mpmath
 import numpy as np
 import scipy.linalg
 
 from unroll import (
     CircleExponential,
+    DampedCosine,
     Exponential,
     GaussianProcess,
     Kernel,
@@ -37,6 +39,11 @@ def autocov(kernel: Kernel, lag: int) -> float:
     relative = lag / kernel.length_scale
     if isinstance(kernel, Exponential):
         return _stretched(relative, kernel.exponent)
+    if isinstance(kernel, DampedCosine):
+        with mpmath.workdps(40):  # for its digits next to the zeros
+            return _stretched(relative, 1.0) * float(
+                mpmath.cospi(mpmath.mpf(2 * lag) / kernel.period)
+            )
     if isinstance(kernel, Polynomial):
         return (1 + relative) ** -kernel.power
     assert isinstance(kernel, Logarithmic)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from unroll import (
     CircleExponential,
+    DampedCosine,
     Exponential,
     GaussianProcess,
     Kernel,
@@ -47,6 +48,12 @@ def circles(draw: st.DrawFn, max_frames: int = 32) -> CircleExponential:
 
 def kernels(max_frames: int = 32) -> st.SearchStrategy[Kernel]:
     return st.one_of(exponentials(), polynomials(), logarithmics(), circles(max_frames))
+
+
+def damped_cosines(max_length: float = 200.0) -> st.SearchStrategy[DampedCosine]:
+    """Periods that divide the frames, and others; below two frames, too."""
+    periods = st.one_of(log_uniform(0.3, 300.0), st.integers(1, 40).map(float), st.just(2.5))
+    return st.builds(DampedCosine, length_scales(high=max_length), periods)
 
 
 @st.composite
