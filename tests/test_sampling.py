@@ -229,7 +229,7 @@ def bad_score(value: object) -> object:
         ({"t_max": math.inf}, "t_max"),
         ({"steps": 0}, "steps"),
         ({"steps": 2.5}, "steps"),
-        ({"method": "euler"}, "method"),
+        ({"method": "rk4"}, "method"),
         ({"rng": "x"}, "rng"),
         ({"shape": (7, FRAMES)}, "shape"),
         ({"shape": 7}, "shape"),
