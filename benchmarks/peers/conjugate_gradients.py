@@ -59,9 +59,12 @@ class CirculantCG(Method):
             return errors[-1] <= target or stuck
 
         self.iterate(self.rotate(v), watch)
+        rounding = 8 * float(np.finfo(self.problem.dtype).eps)
         floor = max(target, 1.2 * min(error for error, _ in seen))
         steps, self.rtol = next(
-            (k, 1.001 * residual) for k, (error, residual) in enumerate(seen, 1) if error <= floor
+            (k, max(1.001 * residual, rounding))
+            for k, (error, residual) in enumerate(seen, 1)
+            if error <= floor
         )
         self.note = f"rtol {self.rtol:.1e}, {steps} iterations"
 
