@@ -20,6 +20,7 @@ from unroll.gaussian_process import GaussianProcess
 from unroll.methods import METHODS, Method, get_method, iterate
 from unroll.methods.eigenmodes import Eigenmodes, temporal_modes
 from unroll.methods.inverse_symbol import InverseSymbol
+from unroll.relu_product import ReluProducts
 from unroll.rounding import ACTIVATION_ROUNDINGS, DTYPES, ROUNDING_MODELS
 from unroll.schedules import alpha, alpha_sq, sigma_sq
 from unroll.spectrum import Spectrum
@@ -52,13 +53,16 @@ class ErrorBudget:
     rounding
         Floating-point arithmetic (`unroll.rounding`).
     conditioning
-        Gates that only approximate what they should be as functions of ``t``.
+        Gates or products that only approximate what they should be as functions of ``t``.
+    tail
+        Noise so large that a model with a bounded read-out does not follow it.
     """
 
     rate: float
     truncation: float
     rounding: float
     conditioning: float = 0.0
+    tail: float = 0.0
 
     def __post_init__(self) -> None:
         for name, share in asdict(self).items():
@@ -68,7 +72,7 @@ class ErrorBudget:
     @property
     def total(self) -> float:
         """The sum of the terms."""
-        return self.rate + self.truncation + self.rounding + self.conditioning
+        return self.rate + self.truncation + self.rounding + self.conditioning + self.tail
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ class Plan:
         For ``"preconditioned"``: gates of its Fourier heads, and step sizes.
     modes
         For ``"spectral"``: the eigenmodes that have a head.
+    products
+        For the paper's model: how it multiplies by functions of the diffusion time.
     """
 
     gp: GaussianProcess
@@ -121,6 +127,7 @@ class Plan:
     budget: ErrorBudget
     preconditioner: InverseSymbol | None = None
     modes: Eigenmodes | None = None
+    products: ReluProducts | None = None
 
     def __post_init__(self) -> None:
         choice("method", self.method_name, METHOD_NAMES)
@@ -146,6 +153,14 @@ class Plan:
         choice("dtype", self.dtype, DTYPES)
         choice("activation", self.activation, ACTIVATION_ROUNDINGS)
         choice("rounding_model", self.rounding_model, ROUNDING_MODELS)
+        paper = (self.method_name, self.attention, self.activation) == ("gradient", "relu", "relu")
+        if self.products is not None and not paper:
+            raise ArgumentError(
+                "products",
+                self.products,
+                "belong to gradient descent with ReLU attention and activations",
+                "plan anew",
+            )
         if not (
             np.isfinite([self.spectrum.lower, self.spectrum.upper]).all()
             and self.spectrum.lower <= self.spectrum.upper
@@ -170,7 +185,11 @@ class Plan:
 
     @property
     def layers(self) -> int:
-        """Number of blocks: two for each step with a preconditioner, else one."""
+        """Number of blocks: two for each step with a preconditioner, else one; more where
+        products by ReLUs take blocks of their own.
+        """
+        if self.products is not None:
+            return self.products.layers(self.depth)
         return self.depth * (2 if self.preconditioner else 1)
 
     @property
@@ -192,8 +211,9 @@ class Plan:
 
         It does for first-order methods: the covariance of the first ``n`` frames is a leading block
         of ``Gamma``, so its eigenvalues lie between those of ``Gamma`` (Cauchy's interlacing).
+        Errors of products, which do not shrink with the sequence, are not covered by that.
         """
-        return self.method_name in METHODS
+        return self.method_name in METHODS and self.products is None
 
     def check_times(self, t: ArrayLike) -> Array:
         """``t`` as an array, or `ArgumentError` where it leaves ``[t_min, t_max]``."""
@@ -263,6 +283,7 @@ class Plan:
             "lowering": self.lowering.to_dict() if self.lowering else None,
             "preconditioner": self.preconditioner.to_dict() if self.preconditioner else None,
             "modes": self.modes.to_dict() if self.modes else None,
+            "products": self.products.to_dict() if self.products else None,
             "spectrum": asdict(self.spectrum),
             "budget": asdict(self.budget),
             "problem": self.gp.to_dict(),
@@ -277,12 +298,14 @@ class Plan:
             choice("method", values["method"], METHOD_NAMES)
             lowering = values.pop("lowering")
             preconditioner, modes = values.pop("preconditioner"), values.pop("modes")
+            products = values.pop("products")
             return cls(
                 gp=GaussianProcess.from_dict(problem),
                 method_name=values.pop("method"),
                 lowering=lowering_from_dict(lowering) if lowering else None,
                 preconditioner=InverseSymbol.from_dict(preconditioner) if preconditioner else None,
                 modes=Eigenmodes.from_dict(modes) if modes else None,
+                products=ReluProducts.from_dict(products) if products else None,
                 spectrum=Spectrum(**values.pop("spectrum")),
                 budget=ErrorBudget(**values.pop("budget")),
                 **values,

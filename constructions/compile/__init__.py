@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from constructions.architecture import Architecture
 from constructions.compile.first_order import compile_first_order, iterate_channel
+from constructions.compile.paper import compile_paper
 from constructions.compile.preconditioned import compile_preconditioned
 from constructions.compile.spectral import compile_spectral
 from constructions.weights import Weights
@@ -22,6 +23,8 @@ _RECIPES: dict[str, Callable[[Plan], Weights]] = {
 
 def compile_plan(plan: Plan) -> Weights:
     """Write every weight of the model that a plan describes, in float64."""
+    if plan.products is not None:
+        return compile_paper(plan)
     return _RECIPES.get(plan.method_name, compile_first_order)(plan)
 
 

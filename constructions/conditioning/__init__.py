@@ -20,12 +20,14 @@ from constructions.conditioning.first_order import (
     time_features,
 )
 from constructions.conditioning.inverse_symbol import COMMON, InverseSymbolFeatures, step_index
+from constructions.conditioning.paper import TOKEN_FEATURES, TokenFeatures
 from unroll.errors import ArgumentError
 from unroll.methods import METHODS
 
 __all__ = [
     "COMMON",
     "PER_STEP",
+    "TOKEN_FEATURES",
     "FeatureSet",
     "feature_index",
     "feature_names",
@@ -55,6 +57,8 @@ def feature_set(architecture: Architecture) -> FeatureSet:
         return FirstOrder(name, steps)
     if name == "preconditioned":
         return InverseSymbolFeatures(steps, architecture.time_terms)
+    if name == "paper":
+        return TokenFeatures()
     if name == "spectral":
         return EigenmodeFeatures(baseline=architecture.time_terms > 0)
     raise ArgumentError(
