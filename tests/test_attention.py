@@ -154,17 +154,21 @@ def test_every_denominator_is_the_normalizer(kernel: Kernel, frames: int) -> Non
     lowering = SoftmaxSink.design(kernel, frames)
     assert math.frexp(lowering.normalizer)[0] == 0.5, "a power of two"
     logits, gamma = lowering.sink_logits(kernel, frames), oracle.temporal_cov(kernel, frames)
-    for i in range(frames):
-        denominator = math.exp(logits[i]) + math.fsum(gamma[i])
-        assert denominator == pytest.approx(lowering.normalizer, rel=tol.SUMMATION)
-        # a sixteenth of the row sums is left for the sink, and not much more than half of Z
-        assert math.exp(logits[i]) >= math.fsum(gamma[i]) / 17
-    largest = max(math.fsum(row) for row in gamma)
-    assert lowering.normalizer <= 2 * (1 + 1 / 16) * largest * (1 + tol.SUMMATION)
+    two_sided = 2 * math.fsum(gamma[0]) - 1
+    for length in range(1, frames + 1):  # the same logits serve every shorter sequence
+        for i in range(length):
+            sinks = math.exp(logits[i]) + math.exp(logits[length - 1 - i])
+            denominator = sinks + math.fsum(gamma[i, :length])
+            assert denominator == pytest.approx(lowering.normalizer, rel=tol.SUMMATION)
+            # a sixteenth of the whole is left for each pair of sinks
+            assert sinks >= two_sided / 17
+    assert lowering.normalizer <= 2 * (1 + 1 / 16) * two_sided * (1 + tol.SUMMATION)
 
 
 def test_too_small_a_normalizer_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"normalizer=2.0: must exceed .* row sum .*design"):
+    with pytest.raises(
+        ArgumentError, match=r"normalizer=2.0: must exceed .* two-sided sum .*design"
+    ):
         SoftmaxSink(2.0).sink_logits(Exponential(8.0), 16)
 
 
@@ -193,7 +197,7 @@ def applied(lowering: Lowering, kernel: Kernel, x: np.ndarray) -> np.ndarray:
         sink = lowering.sink_logits(kernel, frames).astype(dtype)
         out = np.empty_like(x)
         for i in range(frames):
-            row = np.append(logits[i], sink[i])
+            row = np.concatenate([logits[i], [sink[i], sink[frames - 1 - i]]])
             row = np.exp(row - row.max())
             out[i] = (row / row.sum())[:frames] @ x
         return out * dtype.type(lowering.normalizer)

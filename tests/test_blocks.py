@@ -12,9 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import blocks, build
-from constructions.architecture import Architecture
+from constructions.architecture import Architecture, AttentionShape, BlockShape
 from constructions.modules import Transformer
-from constructions.weights import Weights
+from constructions.weights import (
+    AttentionWeights,
+    BlockWeights,
+    LinearAttentionWeights,
+    Weights,
+)
 from unroll import Exponential, GaussianProcess
 
 
@@ -44,73 +49,130 @@ def loop_activation(x: float, name: str) -> float:
     return x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
 
 
+def loop_attention(
+    weights: Weights, w: AttentionWeights, x: list[list[float]], p: list[list[float]], score: str
+) -> list[list[float]]:
+    """What softmax or ReLU heads write, frame by frame."""
+    a = weights.architecture
+    frames, width = range(a.frames), range(a.width)
+    heads, _, scores = w.query.shape
+    written = [[0.0] * a.width for _ in frames]
+    for head in range(heads):
+        for i in frames:
+            query = [
+                sum(p[i][d] * w.query[head, d, s] for d in width) + w.query_bias[head, s]
+                for s in range(scores)
+            ]
+            logits = []
+            for j in frames:
+                key = [
+                    sum(p[j][d] * w.key[d, s] for d in width) + w.key_bias[s] for s in range(scores)
+                ]
+                logit = sum(q * k for q, k in zip(query, key, strict=True))
+                if w.relative_bias is not None:
+                    logit += w.relative_bias[head, j - i + a.frames - 1]
+                logits.append(logit)
+            for sink in [] if w.sink_key is None else w.sink_key[head]:
+                logits.append(sum(q * k for q, k in zip(query, sink, strict=True)))
+            if score == "softmax":
+                powers = [math.exp(logit) for logit in logits]
+                pattern = [power / sum(powers) for power in powers]
+            else:
+                pattern = [max(logit, 0.0) for logit in logits]
+            for j in frames:
+                for u in range(w.value.shape[1]):
+                    value = pattern[j] * sum(x[j][d] * w.value[d, u] for d in width)
+                    for d in width:
+                        written[i][d] += value * w.output[head, u, d]
+    return written
+
+
+def loop_linear_attention(
+    weights: Weights,
+    w: LinearAttentionWeights,
+    x: list[list[float]],
+    p: list[list[float]],
+    t: float,
+) -> list[list[float]]:
+    """What heads of linear attention write, pattern entry by pattern entry."""
+    a = weights.architecture
+    frames, width = range(a.frames), range(a.width)
+    written = [[0.0] * a.width for _ in frames]
+    for head, amplitude in enumerate(w.amplitude):
+        for u in range(w.value.shape[1]):
+            gate = 1.0
+            if w.poles is not None:
+                gate = 1 / (math.exp(-t) * w.poles[head, u] - math.expm1(-t))
+            if w.baseline is not None:
+                gate -= 1 / (math.exp(-t) * w.baseline[u] - math.expm1(-t))
+            for i in frames:
+                for j in frames:
+                    if w.turns is not None:
+                        pattern = math.cos(2 * math.pi * w.turns[head] * (i - j))
+                    else:
+                        query = sum(p[i][d] * w.query[d, head] for d in width)
+                        pattern = query * sum(p[j][d] * w.key[d, head] for d in width)
+                    value = sum(x[j][d] * w.value[d, u] for d in width)
+                    for d in width:
+                        moved = amplitude * gate * pattern * value
+                        written[i][d] += moved * w.output[u, d]
+    return written
+
+
 def loop_forward(weights: Weights, v: np.ndarray, t: float) -> np.ndarray:
     """One sequence through the definition of the architecture, number by number."""
     a = weights.architecture
     frames, width = range(a.frames), range(a.width)
-    features = loop_features(a, weights.spectrum, t)
+    features = loop_features(a, weights.time["spectrum"], t)
+    position = [[float(weights.position[i, d]) for d in width] for i in frames]
+    if weights.position_end is not None:
+        for i in frames:
+            for d in width:
+                position[i][d] += weights.position_end[a.frames - 1 - i, d]
     x = [
         [
-            sum(v[i, c] * weights.embed[c, d] for c in range(a.channels)) + weights.position[i, d]
+            sum(v[i, c] * weights.embed[c, d] for c in range(a.channels)) + position[i][d]
             for d in width
         ]
         for i in frames
     ]
-    for block in weights.blocks:
+    for k, block in enumerate(weights.blocks):
         w, layer, listen = block.attention, block.feed_forward, block.modulation.listen
         heard = [features[int(index)] for index in listen]
-        gate, scale = (
-            [sum(h * m[q, d] for q, h in enumerate(heard)) for d in width]
-            for m in (block.modulation.attention_gate, block.modulation.feed_forward_scale)
-        )
-        p = weights.position if a.scores_from == "position" else x
-        written = [[0.0] * a.width for _ in frames]
-        for head in range(a.heads):
+
+        def factor(
+            name: str, block: BlockWeights = block, heard: list[float] = heard
+        ) -> list[float]:
+            table = getattr(block.modulation, name)
+            return [sum(h * table[q, d] for q, h in enumerate(heard)) for d in width]
+
+        p = position if a.scores_from == "position" else x
+        following = [list(row) for row in x]
+        if w is not None:
+            read = x
+            if isinstance(w, LinearAttentionWeights):
+                scale = factor("attention_scale")
+                read = [[scale[d] * row[d] for d in width] for row in x]
+                written = loop_linear_attention(weights, w, read, p, t)
+            else:
+                written = loop_attention(weights, w, read, p, a.shape(k).attention.score)
+            gate = factor("attention_gate")
             for i in frames:
-                query = [
-                    sum(p[i][d] * w.query[head, d, s] for d in width) + w.query_bias[head, s]
-                    for s in range(a.score_channels)
+                for d in width:
+                    following[i][d] += gate[d] * written[i][d]
+        if layer is not None:
+            scale, units = factor("feed_forward_scale"), range(layer.up.shape[1])
+            for i in frames:
+                hidden = [
+                    loop_activation(
+                        sum(scale[d] * x[i][d] * layer.up[d, h] for d in width) + layer.up_bias[h],
+                        a.activation,
+                    )
+                    for h in units
                 ]
-                logits = []
-                for j in frames:
-                    key = [
-                        sum(p[j][d] * w.key[d, s] for d in width) + w.key_bias[s]
-                        for s in range(a.score_channels)
-                    ]
-                    logit = sum(q * k for q, k in zip(query, key, strict=True))
-                    if w.relative_bias is not None:
-                        logit += w.relative_bias[head, j - i + a.frames - 1]
-                    logits.append(logit)
-                if w.sink_key is not None:
-                    logits.append(sum(q * k for q, k in zip(query, w.sink_key[head], strict=True)))
-                if a.score == "softmax":
-                    powers = [math.exp(logit) for logit in logits]
-                    pattern = [power / sum(powers) for power in powers]
-                else:
-                    pattern = [max(logit, 0.0) for logit in logits]
-                for j in frames:
-                    for u in range(a.value_channels):
-                        value = pattern[j] * sum(x[j][d] * w.value[d, u] for d in width)
-                        for d in width:
-                            written[i][d] += value * w.output[head, u, d]
-        following = []
-        for i in frames:
-            hidden = [
-                loop_activation(
-                    sum(scale[d] * x[i][d] * layer.up[d, h] for d in width) + layer.up_bias[h],
-                    a.activation,
-                )
-                for h in range(a.hidden)
-            ]
-            following.append(
-                [
-                    x[i][d]
-                    + gate[d] * written[i][d]
-                    + sum(hidden[h] * layer.down[h, d] for h in range(a.hidden))
-                    + layer.down_bias[d]
-                    for d in width
-                ]
-            )
+                for d in width:
+                    following[i][d] += layer.down_bias[d]
+                    following[i][d] += sum(hidden[h] * layer.down[h, d] for h in units)
         x = following
     return np.array(
         [
@@ -121,24 +183,50 @@ def loop_forward(weights: Weights, v: np.ndarray, t: float) -> np.ndarray:
 
 
 @st.composite
+def attention_shapes(draw: st.DrawFn) -> AttentionShape:
+    score = draw(st.sampled_from(["softmax", "relu", "linear"]))
+    heads, values = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    if score != "linear":
+        return AttentionShape(
+            score=score,
+            heads=heads,
+            score_channels=draw(st.integers(1, 2)),
+            value_channels=values,
+            relative_bias=draw(st.booleans()),
+            sinks=draw(st.integers(0, 2)),
+        )
+    sinusoids, gated = draw(st.booleans()), draw(st.booleans())
+    return AttentionShape(
+        score=score,
+        heads=heads,
+        score_channels=2 if sinusoids else 1,
+        value_channels=values,
+        sinusoids=sinusoids,
+        gated=gated,
+        baseline=gated and draw(st.booleans()),
+    )
+
+
+@st.composite
 def architectures(draw: st.DrawFn) -> Architecture:
-    steps = draw(st.integers(1, 3))
+    kinds = {
+        name: BlockShape(
+            attention=draw(st.none() | attention_shapes()),
+            hidden=draw(st.integers(0, 4)),
+            listens=draw(st.integers(1, 4)),
+        )
+        for name in ("one", "two")
+    }
     return Architecture(
         frames=draw(st.integers(1, 4)),
         channels=draw(st.integers(1, 2)),
         stream={"a": draw(st.integers(1, 2)), "b": draw(st.integers(1, 2))},
-        depth=draw(st.integers(1, 2)),
-        heads=draw(st.integers(1, 3)),
-        score_channels=draw(st.integers(1, 2)),
-        value_channels=draw(st.integers(1, 3)),
-        score=draw(st.sampled_from(["softmax", "relu"])),
-        relative_bias=draw(st.booleans()),
-        sink=draw(st.booleans()),
-        hidden=draw(st.integers(1, 4)),
+        kinds=kinds,
+        blocks=tuple(draw(st.lists(st.sampled_from(["one", "two"]), min_size=1, max_size=3))),
+        two_ended=draw(st.booleans()),
         activation=draw(st.sampled_from(["relu", "gelu", "gelu_tanh", "silu"])),
         time_features=draw(st.sampled_from(["gradient", "chebyshev"])),
-        time_steps=steps,
-        listens=draw(st.integers(1, 4)),
+        time_steps=draw(st.integers(1, 3)),
         t_min=0.01,
         t_max=5.0,
         dtype="float64",
@@ -155,6 +243,8 @@ def random_transformer(architecture: Architecture, seed: int) -> tuple[Transform
             drawn = torch.as_tensor(rng.integers(0, 1 + 5 * architecture.time_steps, own.shape))
         elif name == "time.spectrum":
             drawn = torch.tensor([0.1, 3.0], dtype=torch.float64)
+        elif name.endswith(("poles", "baseline")):
+            drawn = torch.as_tensor(rng.uniform(0.1, 3.0, tuple(own.shape)))
         else:
             drawn = torch.as_tensor(rng.standard_normal(tuple(own.shape)) / 2)
         tensors[name] = drawn
@@ -180,7 +270,7 @@ def test_random_weights_in_torch_numpy_and_loops(
         assert np.abs(in_numpy[i] - expected).max() <= tol.TWIN * size
 
 
-@pytest.mark.parametrize("attention", ["softmax", "relu"])
+@pytest.mark.parametrize("attention", ["softmax", "relu", "alibi", "fourier"])
 @pytest.mark.parametrize("method", ["gradient", "chebyshev"])
 def test_built_weights_run_in_loops_too(method: str, attention: str) -> None:
     gp = GaussianProcess(Exponential(3.0), 5, [[1.0, 0.3], [0.3, 0.5]], np.ones((5, 2)))

@@ -25,6 +25,7 @@ from unroll.methods.ritz_steps import lobatto
 from unroll.plan import ErrorBudget, Plan
 from unroll.refusals import DepthError, room_is_gone
 from unroll.request import Demand
+from unroll.rounding import unit_roundoff
 from unroll.spectrum import Spectrum
 
 __all__ = ["plan_direct", "plan_preconditioned"]
@@ -156,6 +157,9 @@ def plan_direct(gp: GaussianProcess, spectrum: Spectrum, rounding: str, **common
     error = measured_direct_rounding(
         gp, every, t_min=demand.t_min, t_max=demand.t_max, dtype=demand.dtype
     )
+    # the eigenpairs are those of a matrix that is N u ||Gamma|| away: a perturbed operator
+    kappa = spectrum.condition_number(demand.t_min)
+    error += gp.frames * unit_roundoff("float64") * kappa
     room = demand.tol - error
     if room <= 0:
         raise room_is_gone(demand, "spectral", 0.0, error)
