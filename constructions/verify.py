@@ -25,6 +25,8 @@ from constructions.compile import check_fit, compile_plan, iterate_blocks
 from constructions.unrolled import UnrolledTransformer
 from unroll.errors import ArgumentError
 from unroll.rounding import unit_roundoff
+from unroll.schedules import alpha_sq, sigma_sq
+from unroll.score import NoisyCovariance
 from unroll.validation import Array, generator, integer
 
 __all__ = ["Verification", "verify"]
@@ -51,7 +53,7 @@ class Verification:
         Distance of each iterate from the plan's numpy iteration, relative to the score, the largest
         over the probed times, array (iterates,).
     allowed_deviation
-        What rounding allows.
+        What rounding and inexact gates or products allow.
     tol
         The plan's promise.
     first_divergence
@@ -188,6 +190,8 @@ def _block_deviation(model: UnrolledTransformer, rng: np.random.Generator) -> Ar
     tensor = torch.as_tensor(v, dtype=model.embed.dtype, device=model.embed.device)
     iterates = model.iterates(tensor, torch.as_tensor(ts, device=tensor.device))
     size = np.linalg.norm(plan.gp.score(v, ts), axis=(1, 2))
+    if plan.products is not None:  # whose errors do not shrink with the score
+        size = np.maximum(size, _typical_size(plan.gp.noisy_cov, ts))
     reference = plan.run(tensor.double().cpu().numpy(), ts)
     with np.errstate(over="ignore", invalid="ignore"):
         deviations = [
@@ -197,23 +201,38 @@ def _block_deviation(model: UnrolledTransformer, rng: np.random.Generator) -> Ar
     return np.array(deviations)
 
 
+def _typical_size(noisy_cov: NoisyCovariance, ts: Array) -> Array:
+    """``(E ||s||^2)^{1/2} = tr(A_t^{-1})^{1/2}`` at each time."""
+    eigenvalues = np.outer(noisy_cov.temporal_eigen[0], noisy_cov.spatial_eigen[0])
+    a, noise = alpha_sq(ts)[:, None, None], sigma_sq(ts)[:, None, None]
+    return np.asarray(np.sqrt(np.sum(1 / (a * eigenvalues + noise), axis=(1, 2))))
+
+
 def _allowed_deviation(model: UnrolledTransformer) -> float:
-    """The rounding budget; an estimate is for the whole iteration and for many sequences, and a
-    single iterate of a single sequence may exceed it several times.
+    """The budget of rounding, gates and products; an estimate is for the whole iteration and for
+    many sequences, and a single iterate of a single sequence may exceed it several times.
     """
     plan = model.plan
-    return plan.budget.rounding * (1 if plan.rounding_model == "guaranteed" else 8)
+    estimate = 1 if plan.rounding_model == "guaranteed" else 8
+    return estimate * plan.budget.rounding + plan.budget.conditioning
 
 
 def _divergence(model: UnrolledTransformer, deviation: Array, allowed: float) -> str | None:
     wrong = np.flatnonzero(~(deviation <= allowed))
+    changed = _changed_tensor(model)
     if len(wrong):
         k = int(wrong[0])
         block = iterate_blocks(model.architecture)[k]
         return (
             f"block {block} leaves its reference: its iterate is off by {deviation[k]:.2g} of the "
-            f"score, rounding allows {allowed:.2g}"
+            f"score, the budget allows {allowed:.2g}"
+            + (f"; {changed} is not as planned" if changed else "")
         )
+    return f"{changed} is not the tensor that the plan compiles to" if changed else None
+
+
+def _changed_tensor(model: UnrolledTransformer) -> str | None:
+    """The first tensor that is not as planned."""
     planned = compile_plan(model.plan).tensors()
     for name, tensor in model.state_dict().items():
         found = tensor.cpu().numpy()
@@ -222,7 +241,7 @@ def _divergence(model: UnrolledTransformer, deviation: Array, allowed: float) ->
         )  # as building rounds, to zero where it underflows
         slack = _WEIGHT_ULPS * unit_roundoff(model.plan.dtype) * np.abs(wanted)
         if not np.all(np.abs(found - wanted) <= slack):
-            return f"{name} is not the tensor that the plan compiles to"
+            return name
     return None
 
 
