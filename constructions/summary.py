@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,16 @@ import numpy as np
 from constructions.architecture import BlockShape
 from constructions.weights import BlockWeights, Weights
 from unroll.plan import Plan
+from unroll.schedules import sigma_sq
 
 __all__ = ["Summary", "summarize"]
+
+_SYMBOLS = {
+    "token dimension D": "D",
+    "blocks L": "L",
+    "heads per block M": "M",
+    "output range R": "R",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class Summary:
         ``B``, the largest Frobenius norm of a weight matrix.
     output_range
         ``R``, a bound of ``||model(v, t)||`` while ``||v - alpha_t M|| <= sqrt(N d)``:
-        ``(1 + tol) sqrt(N d) / m`` with ``m`` the smallest eigenvalue at ``t_min``.
+        ``(1 + tol) sqrt(N d) / m`` with ``m`` the smallest eigenvalue at ``t_min``. With a
+        projected read-out its radius, a bound for every ``v``.
     parameters
         Number of weights, all blocks counted.
     nonzero
@@ -42,6 +51,8 @@ class Summary:
         The channel groups of the residual stream.
     method, attention, dtype, tol, bound
         From the plan; ``bound`` is the sum of its error budget.
+    orders
+        For the paper's own model: what its theorem says of ``D``, ``L``, ``M`` and ``R``.
     """
 
     token_dimension: int
@@ -58,6 +69,7 @@ class Summary:
     dtype: str
     tol: float
     bound: float
+    orders: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -76,6 +88,9 @@ class Summary:
             "flops per sequence": f"{self.flops:.3g}",
             "relative error": f"at most {self.bound:.3g} (tol {self.tol:g})",
         }
+        for name, symbol in _SYMBOLS.items():
+            if symbol in self.orders:
+                rows[name] += f"  [paper: {self.orders[symbol]}]"
         return "\n".join(f"{name:<22} {value}" for name, value in rows.items())
 
 
@@ -101,18 +116,20 @@ def summarize(weights: Weights, plan: Plan) -> Summary:
         return total, nonzero, norm
 
     outer = [weights.embed, weights.position, weights.readout]
-    outer += [] if weights.position_end is None else [weights.position_end]
+    outer += [x for x in (weights.position_end, weights.time_embed) if x is not None]
     ends = len(outer)
     outer += [*weights.time.values()]
+    outer += [] if weights.radius is None else [weights.radius]
     counts = [count(block) for block in weights.blocks]
+    typical = (1 + plan.tol) * math.sqrt(a.frames * a.channels)
     return Summary(
         token_dimension=a.width,
         blocks=a.depth,
         heads=a.heads,
         weight_norm=max([n for *_, n in counts] + [_largest_norm(x) for x in outer[:ends]]),
-        output_range=(1 + plan.tol)
-        * math.sqrt(a.frames * a.channels)
-        / float(plan.spectrum.noisy(plan.t_min)[0]),
+        output_range=typical / float(plan.spectrum.noisy(plan.t_min)[0])
+        if weights.radius is None
+        else float(weights.radius),
         parameters=sum(n for n, *_ in counts) + sum(x.size for x in outer),
         nonzero=sum(n for _, n, _ in counts) + sum(int(np.count_nonzero(x)) for x in outer),
         flops=_flops(weights),
@@ -122,7 +139,25 @@ def summarize(weights: Weights, plan: Plan) -> Summary:
         dtype=a.dtype,
         tol=plan.tol,
         bound=plan.budget.total,
+        orders=_orders(plan),
     )
+
+
+def _orders(plan: Plan) -> dict[str, str]:
+    """The orders of Theorem 1 of the paper, beside what they are made of here."""
+    gp, products = plan.gp, plan.products
+    if products is None:
+        return {}
+    vectors = 9 if gp.has_mean else 8
+    kappa = plan.spectrum.condition_number(plan.t_min)
+    steps = f"{plan.depth} steps of {products.blocks_per_step} blocks, kappa {kappa:.3g}"
+    range_order = math.sqrt(gp.frames * gp.channels) / float(sigma_sq(plan.t_min))
+    return {
+        "D": f"O(d), here {vectors} d + 7",
+        "L": f"O(kappa log^2), here {steps}",
+        "M": f"4 (J + 1), here J = {plan.bandwidth}",
+        "R": f"O(sigma^-2 sqrt(N d)), which is {range_order:.4g}",
+    }
 
 
 def _largest_norm(array: np.ndarray) -> float:
