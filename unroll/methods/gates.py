@@ -14,7 +14,7 @@ import numpy as np
 
 from unroll.methods.base import Array
 
-__all__ = ["chebyshev_series", "logarithm", "resolvent"]
+__all__ = ["chebyshev_series", "log_series", "logarithm", "resolvent"]
 
 
 def resolvent(alpha_sq: Array, sigma_sq: Array, pole: Array) -> Array:
@@ -59,3 +59,19 @@ def chebyshev_series(coefficients: Sequence[Any], u: Array) -> Array:
     for c in reversed(coefficients[1:]):
         after, later = 2.0 * u * after - later + c, after
     return u * after - later + coefficients[0]
+
+
+def log_series(coefficients: Sequence[Any], log_range: Sequence[Any], x: Array) -> Array:
+    """A Chebyshev series in ``log x``; shape of ``x``.
+
+    Parameters
+    ----------
+    coefficients
+        ``c_0, ..., c_{n-1}``.
+    log_range
+        The ends of the range of ``log x`` that is mapped to ``[-1, 1]``.
+    x
+        Float, numpy array, torch tensor or ball, positive.
+    """
+    low, high = log_range
+    return chebyshev_series(coefficients, (2.0 * logarithm(x) - (low + high)) / (high - low))

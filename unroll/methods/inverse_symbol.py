@@ -27,8 +27,7 @@ B. Parlett & H. van der Vorst, Numer. Linear Algebra Appl. 2 (1995).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +37,12 @@ from numpy.typing import ArrayLike
 from unroll.errors import ArgumentError
 from unroll.kernels import Kernel
 from unroll.methods.base import Array
-from unroll.methods.embedding import block_product, embed, toeplitz_symbol
-from unroll.methods.gates import chebyshev_series, logarithm, resolvent
-from unroll.methods.outliers import Outliers, find_outliers
-from unroll.methods.ritz_steps import Samples, fit_series, lobatto, stable_order
+from unroll.methods.coupling import twisted
+from unroll.methods.embedding import block_product, toeplitz_symbol
+from unroll.methods.gates import log_series, resolvent
+from unroll.methods.outliers import find_outliers
+from unroll.methods.preconditioned_error import dense_error
+from unroll.methods.spectra import MOST_STEPS, Rows, Spectra, log_noise_range
 from unroll.schedules import alpha_sq, sigma_sq
 from unroll.validation import (
     diffusion_times,
@@ -53,25 +54,11 @@ from unroll.validation import (
     trailing_shape,
 )
 
-__all__ = ["InverseSymbol", "log_noise_range", "step_sizes"]
+__all__ = ["InverseSymbol", "log_noise_range", "smallest_steps", "step_sizes"]
 
-_MOST_STEPS = 32
+_DENSE = 512  # up to this size errors are computed from products of matrices
 
-
-def step_sizes(coefficients: Sequence[Any], log_range: Sequence[Any], x: Array) -> Array:
-    """A Chebyshev series in ``log x``, such as one step size ``eta_k(x)``; shape of ``x``.
-
-    Parameters
-    ----------
-    coefficients
-        ``c_0, ..., c_{n-1}``.
-    log_range
-        The ends of the range of ``log x`` that is mapped to ``[-1, 1]``.
-    x
-        Float, numpy array, torch tensor or ball: ``sigma_t^2 / (alpha_t^2 mu)``.
-    """
-    low, high = log_range
-    return chebyshev_series(coefficients, (2.0 * logarithm(x) - (low + high)) / (high - low))
+step_sizes = log_series
 
 
 @dataclass(frozen=True)
@@ -89,12 +76,15 @@ class InverseSymbol:
     roots
         Chebyshev coefficients, (steps, n), of the step sizes: the reciprocals of the roots of the
         residual polynomial, in the order in which they are applied.
+    twist
+        Chebyshev coefficients of ``delta`` (`unroll.methods.coupling`); empty where it is 0.
     """
 
     period: int
     symbol: tuple[float, ...]
     log_range: tuple[float, float]
     roots: tuple[tuple[float, ...], ...]
+    twist: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         integer("period", self.period, 2)
@@ -108,6 +98,8 @@ class InverseSymbol:
             )
         if finite_array("roots", self.roots).ndim != 2:
             raise ArgumentError("roots", self.roots, "must be a table", "give (steps, n) numbers")
+        if self.twist and self.period % 2:
+            raise ArgumentError("twist", self.twist, "has no half period", "use an even period")
 
     @property
     def count(self) -> int:
@@ -128,6 +120,8 @@ class InverseSymbol:
         t_min: float,
         t_max: float,
         steps: int,
+        *,
+        twist: bool = False,
     ) -> InverseSymbol:
         """The step sizes with the smallest error, for every ``t`` in ``[t_min, t_max]``.
 
@@ -140,50 +134,33 @@ class InverseSymbol:
         t_min, t_max
             Range of the diffusion time.
         steps
-            ``K``. Steps that would only fit rounding errors become repetitions of the step that
-            magnifies nothing.
+            ``K``.
+        twist
+            Take the coupling of the two ends out of the spectrum, where that is possible.
         """
-        steps = in_range("steps", integer("steps", steps, 1), 1, _MOST_STEPS)  # type: ignore[assignment]
+        steps = in_range("steps", integer("steps", steps, 1), 1, MOST_STEPS)  # type: ignore[assignment]
         frames = integer("frames", frames, 1)
         log_range = log_noise_range(spatial_eigenvalues, t_min, t_max)
-        period, symbol = embed(kernel, frames)
-        samples = _samples(kernel, frames, period, symbol, log_range)
-        return cls._from_samples(period, symbol, samples, int(steps))
+        spectra = Spectra(kernel, frames, log_range)
+        chosen = spectra.twisted() if twist else None
+        chosen = chosen or spectra
+        return cls._of(chosen, chosen.fit(int(steps))[0])
 
     @classmethod
-    def _from_samples(
-        cls, period: int, symbol: Array, samples: Samples, steps: int
-    ) -> InverseSymbol:
-        useful = samples.useful_steps(steps)
-
-        def sizes(u: float) -> Array:
-            best = samples.best_step_sizes(u, useful)
-            return np.concatenate([best, np.full(steps - useful, best[0])])
-
-        series = fit_series(sizes)
-        hardest = sizes(-1.0)
-        order = stable_order(hardest, 1.0 + float(samples.at(-1.0).excess.max()))
-        return cls(
-            period,
-            tuple(map(float, symbol)),
-            samples.log_range,
-            tuple(tuple(map(float, series[k])) for k in order),
-        )
-
-    def _largest_error(self, samples: Samples) -> float:
-        """The largest error over twice as many points as there are coefficients."""
-        errors = []
-        for u in lobatto(2 * self.terms + 1):
-            spectrum, x = samples.at(u), samples.noise(u)
-            errors.append(spectrum.error(np.array(self.steps(x))))
-        return max(errors)
+    def _of(cls, spectra: Spectra, rows: Rows) -> InverseSymbol:
+        symbol = tuple(map(float, spectra.symbol))
+        return cls(spectra.period, symbol, spectra.log_range, rows, spectra.twist)
 
     def steps(self, x: Array) -> list[Array]:
         """The step sizes ``eta_0(x), ..., eta_{K-1}(x)``, each of the shape of ``x``."""
-        return [step_sizes(row, self.log_range, x) for row in self.roots]
+        return [log_series(row, self.log_range, x) for row in self.roots]
+
+    def delta(self, x: Array) -> Array:
+        """The twist, of the shape of ``x``."""
+        return log_series(self.twist, self.log_range, x) if self.twist else 0.0 * x
 
     def gates(self, alpha_sq: Array, sigma_sq: Array, mu: Array) -> Array:
-        """``1 / (alpha^2 f_m mu + sigma^2)``: eigenvalues of the circulant of ``P``.
+        """Eigenvalues ``(1 + delta (-1)^m) / (alpha^2 f_m mu + sigma^2)`` of the circulant.
 
         Parameters
         ----------
@@ -194,8 +171,9 @@ class InverseSymbol:
         -------
         Array (..., period // 2 + 1).
         """
-        signal = np.multiply(alpha_sq, mu)[..., None]
-        return resolvent(signal, np.asarray(sigma_sq)[..., None], np.array(self.symbol))
+        signal, noise = np.multiply(alpha_sq, mu), np.asarray(sigma_sq)
+        gates = resolvent(signal[..., None], noise[..., None], np.array(self.symbol))
+        return twisted(gates, self.delta(noise / signal)) if self.twist else gates
 
     def apply(self, x: ArrayLike, vectors: Array) -> Array:
         """``P`` times vectors, in units of the signal: the gates are ``1 / (f_m + x)``.
@@ -240,6 +218,31 @@ class InverseSymbol:
             s = s - eta[..., None] * block_product(gates, self.period, residual)
             yield np.swapaxes(s, -1, -2) @ rotation.T
 
+    def relative_error(
+        self, kernel: Kernel, frames: int, spatial_cov: ArrayLike, t: float
+    ) -> float:
+        """The relative root-mean-square error at ``t`` in exact arithmetic, ``V ~ p_t``.
+
+        From products of matrices up to 512 frames. Beyond, from the outliers that Lanczos finds
+        and a mean of the other eigenvalues, which is less exact the closer the error is to
+        rounding.
+        """
+        mu = np.linalg.eigvalsh(spd_matrix("spatial_cov", spatial_cov))
+        t = positive("t", t)
+        column = kernel.autocov(np.arange(integer("frames", frames, 1)))
+        left = total = 0.0
+        for value in mu:
+            x = float(np.expm1(t) / value)
+            gates, sizes = self.gates(1.0, x, 1.0), np.array(self.steps(x))
+            if frames <= _DENSE:
+                squares, weight = dense_error(column, gates, self.period, x, sizes)
+            else:
+                spectrum = find_outliers(column, gates, self.period, x)
+                weight = float(spectrum.weights.sum())
+                squares = spectrum.error(sizes) ** 2 * weight
+            left, total = left + squares / value, total + weight / value
+        return float(np.sqrt(left / total))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists; `from_dict` reads them back."""
         return {
@@ -247,6 +250,7 @@ class InverseSymbol:
             "symbol": list(self.symbol),
             "log_range": list(self.log_range),
             "roots": [list(row) for row in self.roots],
+            "twist": list(self.twist),
         }
 
     @classmethod
@@ -257,39 +261,8 @@ class InverseSymbol:
             tuple(values["symbol"]),
             (values["log_range"][0], values["log_range"][1]),
             tuple(tuple(row) for row in values["roots"]),
+            tuple(values.get("twist", ())),
         )
-
-
-def log_noise_range(
-    spatial_eigenvalues: ArrayLike, t_min: float, t_max: float
-) -> tuple[float, float]:
-    """Range of ``log x``, ``x = (e^t - 1) / mu``, over diffusion times and spatial eigenvalues.
-
-    >>> low, high = log_noise_range([0.5, 2.0], 0.01, 5.0)
-    >>> round(low, 3), round(high, 3)
-    (-5.293, 5.686)
-    """
-    mu = finite_array("spatial_eigenvalues", spatial_eigenvalues)
-    if mu.ndim != 1 or len(mu) == 0 or mu.min() <= 0:
-        condition = "must be positive numbers"
-        raise ArgumentError("spatial_eigenvalues", mu, condition, "give the eigenvalues of Sigma")
-    t_min, t_max = positive("t_min", t_min), positive("t_max", t_max)
-    if t_min >= t_max:
-        raise ArgumentError("t_min", t_min, f"must be below t_max={t_max}", "swap them")
-    # log(e^t - 1) = t + log(1 - e^-t) does not overflow
-    low, high = (t + math.log(-math.expm1(-t)) for t in (t_min, t_max))
-    return low - math.log(mu.max()), high - math.log(mu.min())
-
-
-def _samples(
-    kernel: Kernel, frames: int, period: int, symbol: Array, log_range: tuple[float, float]
-) -> Samples:
-    column = kernel.autocov(np.arange(frames))
-
-    def outliers(x: float) -> Outliers:
-        return find_outliers(column, 1.0 / (symbol + x), period, x)
-
-    return Samples(outliers, log_range)
 
 
 def _temporal_product(temporal: Array) -> Any:
@@ -307,26 +280,39 @@ def smallest_steps(
     t_min: float,
     t_max: float,
     tol: float,
+    *,
+    twist: bool = False,
 ) -> InverseSymbol:
     """The design with the fewest steps whose predicted error is at most `tol` for every ``t``.
 
     The error of several channels is a mean of errors at single ``x``; the largest of those, over a
-    grid of ``x`` twice as fine as the one the step sizes were fitted on, is kept below `tol`.
+    grid of ``x`` finer than the one the step sizes were fitted on, is kept below `tol`.
+
+    Parameters
+    ----------
+    kernel, frames, spatial_eigenvalues, t_min, t_max
+        As for `InverseSymbol.design`.
+    tol
+        Relative root-mean-square error of the score, in exact arithmetic.
+    twist
+        Take the coupling of the two ends out of the spectrum where that saves a step.
 
     Raises
     ------
     ArgumentError
-        Where rounding or the kernel does not allow it within 32 steps.
+        Where double precision does not allow it, or 32 steps are too few.
     """
     tol = in_range("tol", tol, 0.0, 1.0, low_open=True, high_open=True)
     log_range = log_noise_range(spatial_eigenvalues, t_min, t_max)
-    period, symbol = embed(kernel, integer("frames", frames, 1))
-    samples = _samples(kernel, frames, period, symbol, log_range)
-    for steps in range(1, _MOST_STEPS + 1):
-        if samples.best_error(steps) > tol:
-            continue
-        design = InverseSymbol._from_samples(period, symbol, samples, steps)
-        if design._largest_error(samples) <= tol:
-            return design
-    condition = f"is not reached within {_MOST_STEPS} steps"
-    raise ArgumentError("tol", tol, condition, "allow a larger error, or a larger t_min")
+    spectra = Spectra(kernel, integer("frames", frames, 1), log_range)
+    rows = spectra.fewest(tol)
+    decoupled = spectra.twisted() if twist and (rows is None or len(rows) > 1) else None
+    if decoupled is not None:
+        fewer = decoupled.fewest(tol, MOST_STEPS if rows is None else len(rows) - 1)
+        if fewer is not None:
+            return InverseSymbol._of(decoupled, fewer)
+    if rows is None:
+        condition = "is out of reach of this method in double precision"
+        remedy = "allow a larger error or a larger t_min, or use another method"
+        raise ArgumentError("tol", tol, condition, remedy)
+    return InverseSymbol._of(spectra, rows)

@@ -6,14 +6,8 @@ With ``A = Gamma + x I`` and the preconditioner ``P``, let ``P A v_i = h_i v_i``
 
     E|e|^2 / E|s|^2 = sum_i w_i r(h_i)^2 / sum_i w_i,    w_i = |v_i|^2.
 
-All but a few ``h_i`` are 1 to working accuracy. Long sequences therefore need no ``N^3``
-eigendecomposition: Lanczos in the inner product of ``A`` finds the outliers, once among the
-sequences that are even under reversal and once among the odd ones (the two families are nearly
-degenerate, and a Krylov space sees a repeated eigenvalue once); the traces of ``P`` and ``P A``
-know what is left.
-
-Source: G. Golub & C. Van Loan, *Matrix Computations*, 4th ed., sections 10.3 (reorthogonalised
-Lanczos) and 8.7 (symmetric-definite pencils).
+All but a few ``h_i``, the outliers, are 1 to working accuracy. The traces of ``P`` and ``P A`` know
+what a list of outliers leaves out.
 """
 
 from __future__ import annotations
@@ -21,15 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, eigh_tridiagonal, solve_triangular, toeplitz
+from scipy.linalg import eigh_tridiagonal
 
-from unroll.methods.embedding import block_product, toeplitz_symbol
+from unroll.methods.pencil import half
 from unroll.validation import Array
 
-__all__ = ["Outliers", "dense_outliers", "find_outliers", "lanczos_outliers"]
+__all__ = ["Outliers", "find_outliers"]
 
-_DENSE = 128  # up to this size the dense eigendecomposition is as fast
-_KRYLOV = 40
 _BULK = 1e-12  # eigenvalues this close to 1 are rounding
 
 
@@ -39,14 +31,16 @@ class Outliers:
 
     Attributes
     ----------
-    excess, weights
-        Arrays of one length. The last entry may stand for all eigenvalues close to 1.
+    excess, weights, odd
+        Arrays of one length: ``h_i - 1``, ``w_i``, and whether the eigenvector is odd under
+        reversal. The last entry may stand for all eigenvalues that are not listed.
     remainder
         ``trace(P A) - N`` less the excess listed: what was missed, and rounding.
     """
 
     excess: Array
     weights: Array
+    odd: Array
     remainder: float
 
     def error(self, step_sizes: Array) -> float:
@@ -55,15 +49,26 @@ class Outliers:
         left = self.weights @ np.prod(factors, axis=0) ** 2
         return float(np.sqrt(left / self.weights.sum()))
 
-    def best_roots(self, steps: int) -> Array:
-        """Roots ``1 < h_1 < ... < h_K`` of the residual polynomial with the smallest error.
+    def best_roots(self, steps: int, given: Array | None = None) -> Array:
+        """Roots of the residual polynomial with the smallest error, largest first.
 
         The minimiser of ``sum_i w_i r(h_i)^2`` under ``r(0) = 1`` is orthogonal to all lower
         degrees for the masses ``h_i w_i``: its roots are their Gauss nodes. At most as many as
         there are eigenvalues.
+
+        Parameters
+        ----------
+        steps
+            How many roots.
+        given
+            Roots that the polynomial is to have besides.
         """
-        z = self.excess
-        vector = np.sqrt((1.0 + z) * self.weights)
+        z, masses = self.excess, (1.0 + self.excess) * self.weights
+        for root in () if given is None else given:
+            masses = masses * (1.0 - (1.0 + z) / root) ** 2
+        vector = np.sqrt(masses)
+        if not vector.any():
+            return np.empty(0)
         basis = [vector / np.linalg.norm(vector)]
         diagonal: list[float] = []
         beside: list[float] = []
@@ -79,11 +84,11 @@ class Outliers:
             beside.append(size)
             basis.append(product / size)
         nodes = eigh_tridiagonal(diagonal, beside[: len(diagonal) - 1], eigvals_only=True)
-        return np.asarray(1.0 + nodes)
+        return np.asarray(1.0 + nodes[::-1])
 
 
 def find_outliers(column: Array, gates: Array, period: int, x: float) -> Outliers:
-    """Spectrum of ``P (Gamma + x I)``, dense for short sequences and by Lanczos for long ones.
+    """Spectrum of ``P (Gamma + x I)``; for long sequences the outliers and a mean of the rest.
 
     Parameters
     ----------
@@ -96,70 +101,26 @@ def find_outliers(column: Array, gates: Array, period: int, x: float) -> Outlier
     x
         ``> 0``, the noise in units of the signal.
     """
-    find = dense_outliers if len(column) <= _DENSE else lanczos_outliers
-    return find(column, gates, period, x)
-
-
-def dense_outliers(column: Array, gates: Array, period: int, x: float) -> Outliers:
-    """All eigenvalues, by a Cholesky factor of ``A`` and one eigendecomposition."""
     frames = len(column)
-    noisy = toeplitz(column) + x * np.eye(frames)
-    preconditioner = toeplitz(np.fft.irfft(gates, period)[:frames])
-    factor = cholesky(noisy, lower=True)
-    values, vectors = np.linalg.eigh(factor.T @ preconditioner @ factor)
-    weights = np.sum(solve_triangular(factor, vectors, lower=True, trans="T") ** 2, axis=0)
-    return Outliers(values - 1.0, weights, 0.0)
-
-
-def lanczos_outliers(column: Array, gates: Array, period: int, x: float) -> Outliers:
-    """The outliers by Lanczos, and one entry for all eigenvalues close to 1."""
-    frames = len(column)
-    found = [_one_parity(column, gates, period, x, sign) for sign in (1.0, -1.0)]
-    excess, weights = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    halves = [half(column, gates, period, x, sign) for sign in (1, -1)]
+    excess = np.concatenate([part.excess for part in halves])
+    weights = np.concatenate([part.weights for part in halves])
+    odd = np.repeat([False, True], [len(part.excess) for part in halves])
+    if len(excess) == frames:
+        return Outliers(excess, weights, odd, 0.0)
     far = np.abs(excess) > _BULK
-    excess, weights = excess[far], weights[far]
+    excess, weights, odd = excess[far], weights[far], odd[far]
     row = np.fft.irfft(gates, period)[:frames]
     counts = 2.0 * (frames - np.arange(frames))
     counts[0] = frames
     trace = float(counts @ (row * column)) + x * frames * row[0]
     remainder = trace - frames - float(excess.sum())
-    mean = max(remainder, 0.0) / max(frames - len(excess), 1)
+    mean = max(remainder, 0.0) / (frames - len(excess))
     # trace(P) = sum h_i w_i gives the weight that is left for the eigenvalues close to 1
-    bulk = frames * row[0] - float((1.0 + excess) @ weights)
+    bulk = (frames * row[0] - float((1.0 + excess) @ weights)) / (1.0 + mean)
     return Outliers(
-        np.append(excess, mean), np.append(weights, max(bulk, 0.0) / (1.0 + mean)), remainder
+        np.append(excess, mean),
+        np.append(weights, max(bulk, 0.0)),
+        np.append(odd, False),
+        remainder,
     )
-
-
-def _one_parity(
-    column: Array, gates: Array, period: int, x: float, sign: float
-) -> tuple[Array, Array]:
-    """Excess and weights of the eigenvectors with ``v[::-1] = sign v``."""
-    frames = len(column)
-    own_period, symbol = toeplitz_symbol(column)
-
-    def noisy(vector: Array) -> Array:
-        return block_product(symbol, own_period, vector) + x * vector
-
-    # outliers live at the ends of the sequence: so does the start, and all of them are in it
-    noise = np.random.default_rng(0).standard_normal(frames)
-    vector = block_product(gates, period, noise / (1.0 + np.arange(frames)))
-    most = min(_KRYLOV, (frames + 1) // 2 if sign > 0 else frames // 2)
-    basis, images = np.empty((most, frames)), np.empty((most, frames))
-    diagonal: list[float] = []
-    beside: list[float] = []
-    for k in range(most):
-        for _ in range(2):
-            vector = (vector + sign * vector[::-1]) / 2.0
-            vector = vector - (images[:k] @ vector) @ basis[:k]
-        image = noisy(vector)
-        size = float(vector @ image)
-        size = np.sqrt(size) if size > 0.0 else 0.0
-        if k and size <= _BULK:  # the Krylov space is exhausted: the rest is rounding
-            break
-        beside.append(size)
-        basis[k], images[k] = vector / size, image / size
-        vector = block_product(gates, period, images[k])
-        diagonal.append(float(vector @ images[k]) - 1.0)
-    excess, coordinates = eigh_tridiagonal(diagonal, beside[1:])
-    return excess, np.sum((coordinates.T @ basis[: len(diagonal)]) ** 2, axis=1)

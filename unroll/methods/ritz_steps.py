@@ -1,4 +1,10 @@
-"""Step sizes as smooth functions of ``x``: best roots at Chebyshev points, fitted and ordered."""
+"""Step sizes as smooth functions of ``x``: best roots at Chebyshev points, fitted and ordered.
+
+The best roots at single ``x`` (`Outliers.best_roots`) are smooth in ``log x`` as long as each of
+them has something to do. A root that only fits rounding errors wanders, and where an even and an
+odd outlier cross, sorted roots have kinks. Then some roots are tied to outliers, each followed
+through its own half of the spectrum, where eigenvalues do not cross, and the rest is chosen best.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +18,10 @@ from numpy.polynomial import chebyshev
 from unroll.methods.outliers import Outliers
 from unroll.validation import Array
 
-__all__ = ["Samples", "fit_series", "lobatto", "stable_order"]
+__all__ = ["Samples", "fit_steps", "interpolate", "lobatto", "stable_order"]
 
-_PRECISION = 1e-13  # errors below this are rounding; roots that only lower them are noise
-_SMALLEST_TAIL = 1e-12  # relative; coefficients below it are dropped
+_MOST_POINTS = 129
+_PRECISION = 1e-13  # relative errors of the score below it are rounding
 _EXHAUSTIVE = 6  # all orders of up to so many steps are tried
 
 
@@ -51,57 +57,96 @@ class Samples:
         spectra = [self.at(u) for u in lobatto(points)]
         return max(s.error(1 / s.best_roots(steps)) for s in spectra)
 
-    def useful_steps(self, steps: int, points: int = 9) -> int:
-        """The first number of steps, up to `steps`, that reaches working precision everywhere."""
-        for fewer in range(1, steps):
-            if self.best_error(fewer, points) <= _PRECISION:
-                return fewer
-        return steps
+    def tied_outliers(self, count: int) -> list[tuple[bool, int]]:
+        """The largest outliers at the smallest ``x``: (odd, rank in its half)."""
+        hardest = self.at(-1.0)
+        ranks = [np.cumsum(hardest.odd == odd)[i] - 1 for i, odd in enumerate(hardest.odd)]
+        largest = np.argsort(-hardest.excess, kind="stable")[:count]
+        return [(bool(hardest.odd[i]), int(ranks[i])) for i in largest]
 
-    def best_step_sizes(self, u: float, steps: int) -> Array:
-        """Reciprocals of the best roots, the largest root first; array (steps,).
+    def step_sizes(self, u: float, steps: int, tied: list[tuple[bool, int]]) -> Array:
+        """Reciprocal roots, some tied to outliers and the others the best; array (steps,).
 
-        Where there are fewer eigenvalues than steps, the largest root is repeated: that step
-        magnifies nothing.
+        Where there are fewer eigenvalues than roots, the largest is repeated: that step magnifies
+        nothing.
         """
-        roots = self.at(u).best_roots(steps)[::-1]
-        filled = np.concatenate([roots, np.full(steps - len(roots), roots[0])])
-        sizes: Array = 1.0 / filled
+        spectrum = self.at(u)
+        halves = [1.0 + spectrum.excess[spectrum.odd == odd] for odd in (False, True)]
+        given = np.array([halves[odd][min(k, len(halves[odd]) - 1)] for odd, k in tied])
+        roots = np.concatenate([given, spectrum.best_roots(steps - len(given), given)])
+        sizes: Array = 1.0 / np.concatenate([roots, np.full(steps - len(roots), roots.max())])
         return sizes
 
 
 def lobatto(points: int) -> list[float]:
     """Chebyshev points of the second kind, the ends included: ``2^k + 1`` of them are nested."""
-    return [math.cos(math.pi * k / (points - 1)) for k in range(points)]
+    return [math.sin(math.pi * k / (2 * (points - 1))) for k in range(1 - points, points, 2)]
 
 
-def fit_series(values: Callable[[float], Array], most: int = 129) -> Array:
-    """Chebyshev coefficients (K, n) of a function with K components on ``[-1, 1]``.
+def fit_steps(samples: Samples, steps: int) -> tuple[Array, float]:
+    """Chebyshev coefficients (steps, n) of the step sizes, and the largest error they leave.
 
-    Points are doubled until the last eighth of the coefficients is negligible, then negligible
-    ones are dropped (J. Aurentz & L. Trefethen, "Chopping a Chebyshev series", ACM TOMS 43, 2017,
-    do so with more care). Where rounding in the values prevents that, all of them stay.
+    Tries to leave all roots free, then to tie more and more of them, then to tie two to each of
+    the largest, which removes what rounding left of them; the first fit as good as the best steps
+    at every point is taken, otherwise the one with the smallest error.
     """
-    points = 9
+    fits = []
+    free = [(0, 0), (steps // 2, 0), (steps - 2, 0), (steps - 1, 0), (steps - 2, 1), (steps - 3, 2)]
+    for count, twice in dict.fromkeys(free):
+        if count < 0 or twice > count:
+            continue
+        tied = samples.tied_outliers(count)
+        tied = tied + tied[:twice]
+        series, error, good = _fit(samples, steps, tied)
+        fits.append((series, error))
+        if good:
+            return fits[-1]
+    return min(fits, key=lambda fit: fit[1])
+
+
+def _fit(samples: Samples, steps: int, tied: list[tuple[bool, int]]) -> tuple[Array, float, bool]:
+    """Points are doubled until the interpolant is as good between them as what it interpolates."""
+    points = 17
     while True:
-        table = np.stack([values(u) for u in lobatto(points)])
-        series = _interpolate(table)
-        size = np.max(np.abs(series) / np.min(np.abs(table), axis=0)[:, None], axis=0)
-        if np.max(size[-(points // 8) :]) <= _SMALLEST_TAIL or points >= most:
-            break
+        table = np.stack([samples.step_sizes(u, steps, tied) for u in lobatto(points)])
+        series = interpolate(table)
+        error, good = _compare(samples, steps, tied, series, _between(points, 12))
+        if good:
+            return series, error, error <= 1.05 * samples.best_error(steps) + _PRECISION
+        if 2 * points - 1 >= _MOST_POINTS:
+            # rounding may show anywhere: look closely
+            close = _between(points, points) + _between(2 * points - 1, 2 * points)
+            error, _ = _compare(samples, steps, tied, series, close)
+            return series, error, False
         points = 2 * points - 1
-    kept = np.flatnonzero(size > _SMALLEST_TAIL)
-    return series[:, : kept[-1] + 1]
 
 
-def _interpolate(table: Array) -> Array:
+def _compare(
+    samples: Samples, steps: int, tied: list[tuple[bool, int]], series: Array, points: list[float]
+) -> tuple[float, bool]:
+    """The largest error of fitted steps, and whether they are as good as those they fit."""
+    fitted = chebyshev.chebval(np.array(points), series.T).T
+    got = np.array([samples.at(u).error(f) for u, f in zip(points, fitted, strict=True)])
+    aim = [samples.at(u).error(samples.step_sizes(u, steps, tied)) for u in points]
+    good = np.all(got <= 1.05 * np.array(aim) + 0.01 * max(aim) + _PRECISION)
+    return float(got.max()), bool(good)
+
+
+def _between(points: int, most: int) -> list[float]:
+    """Some of the points halfway between those of `lobatto`, the outermost among them."""
+    halfway = lobatto(2 * points - 1)[1::2]
+    chosen = np.linspace(0, len(halfway) - 1, min(most, len(halfway)))
+    return [halfway[round(k)] for k in chosen]
+
+
+def interpolate(table: Array) -> Array:
     """Coefficients (K, points) of the interpolant through values (points, K) at `lobatto`."""
     points = len(table)
-    u = np.array(lobatto(points))
     weights = np.full(points, 1.0)
     weights[0] = weights[-1] = 0.5
     # discrete orthogonality; the first and the last coefficient count half
-    series = 2.0 / (points - 1) * chebyshev.chebvander(u, points - 1).T @ (weights[:, None] * table)
+    basis = chebyshev.chebvander(np.array(lobatto(points)), points - 1)
+    series = 2.0 / (points - 1) * basis.T @ (weights[:, None] * table)
     series[0] /= 2.0
     series[-1] /= 2.0
     transposed: Array = series.T
@@ -118,11 +163,10 @@ def stable_order(step_sizes: Array, largest: float) -> tuple[int, ...]:
     """
     count = len(step_sizes)
     points = np.concatenate([np.geomspace(1.0, max(largest, 1.0), 33), 1.0 / step_sizes])
-    points = points[(points >= 1.0) & (points <= largest)] if largest > 1.0 else np.ones(1)
-    factors = 1.0 - np.outer(step_sizes, points)
+    factors = 1.0 - np.outer(step_sizes, np.clip(points, 1.0, max(largest, 1.0)))
     if count <= _EXHAUSTIVE:
         orders = itertools.permutations(range(count))
-        return min(orders, key=lambda order: _magnification(factors[list(order)]))
+        return min(orders, key=lambda order: magnification(factors[list(order)]))
     chosen: list[int] = []
     suffix = np.ones(len(points))
     while len(chosen) < count:
@@ -133,7 +177,8 @@ def stable_order(step_sizes: Array, largest: float) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def _magnification(factors: Array) -> float:
+def magnification(factors: Array) -> float:
+    """How many rounding errors the last iterate holds; factors (steps, points) in order."""
     prefix = np.cumprod(factors, axis=0)
     suffix = np.cumprod(factors[::-1], axis=0)[::-1]
     after = np.append(np.max(np.abs(suffix[1:]), axis=1), 1.0)
