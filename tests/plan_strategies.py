@@ -10,6 +10,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from unroll import ArgumentError, GaussianProcess, Plan, make_plan
+from unroll.paper import plan_paper
 
 METHODS = ("gradient", "neumann", "chebyshev")
 MOST_LAYERS = 300
@@ -60,4 +61,21 @@ def plans(draw: st.DrawFn, **how: Any) -> Plan:
     try:
         return make_plan(gp, **chosen)
     except ArgumentError:  # too deep, or below the floor of a problem this hard
+        reject()
+
+
+@st.composite
+def paper_plans(draw: st.DrawFn, dtype: str = "float64", most_layers: int = 250) -> Plan:
+    """The paper's own model for small problems; what is refused is drawn anew."""
+    gp = draw(problems(max_frames=6, max_channels=2, mean_scale=3.0))
+    try:
+        return plan_paper(
+            gp,
+            tol=draw(our.log_uniform(0.02, 0.5)),
+            t_min=draw(our.log_uniform(0.2, 1.5)),
+            t_max=draw(st.sampled_from([2.0, 5.0])),
+            dtype=dtype,
+            max_layers=most_layers,
+        )
+    except ArgumentError:
         reject()
