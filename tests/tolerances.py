@@ -57,3 +57,13 @@ LINK_ONE = 4.0
 
 #: Random small transformers in torch, numpy and plain loops: a few hundred roundings.
 TWIN = 1e-11
+
+#: A sampler's step against its source: some ten operations a step, with growth of a few per step.
+SAMPLER = 1e-11
+
+#: Laws by different routes: products of some hundred matrices of norm about 1. Wasserstein
+#: distances of equal laws come out at a few roundings of the root of the covariance.
+LAW = 1e-11
+
+#: diffusers computes its schedule and most steps in float32, from starts of size up to 160.
+SCHEDULER = 2e-4
