@@ -25,7 +25,7 @@ most ``E``, which widens the ranges by ``E``, ``||A~|| E`` and ``||Gamma~ kron S
 and ``E = xi (kappa + 1) / 2`` closes the induction over the steps (lemma ``rounding_gradient``:
 the weights of local errors add up to at most that). ``xi`` is affine in ``E``: solved for exactly.
 
-**Rounding** is counted like that, in units of the unit roundoff: see `_product_roundings`.
+**Rounding** (`unroll.paper_rounding`) adds to the local error and to the ranges.
 
 **Off the good event** the projection at the read-out caps the score at ``R = q max_t m_t^{-1/2}``,
 which is at least ``||s||`` on the good event, so that there the projection only helps. The error is
@@ -49,15 +49,15 @@ from scipy.stats import chi2
 from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import GradientDescent
+from unroll.paper_rounding import PaperArithmetic
 from unroll.relu_product import ReluProducts, product_error
-from unroll.rounding import unit_roundoff
 from unroll.schedules import alpha, alpha_sq, sigma_sq
 from unroll.spectrum import Spectrum
 
 __all__ = ["PaperCost", "PaperProblem"]
 
 _OVERSHOOT = math.sqrt(32 / 27)
-_OUTWARD = 1e-9  # above the rounding of these formulas
+_OUTWARD = 1 + 1e-9  # above the rounding of these formulas
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class PaperProblem:
         return self.gp.frames * self.gp.channels
 
     @cached_property
-    def head_roundings(self) -> float:
-        """What the heads are off by, in units of the unit roundoff."""
-        return self.lowering.rounding(self.gp.kernel, self.gp.frames, self.gp.channels)
+    def arithmetic(self) -> PaperArithmetic:
+        """What rounds."""
+        return PaperArithmetic(self.gp, self.lowering, self.t_max, self.dtype)
 
     @property
     def ends(self) -> np.ndarray:
@@ -122,7 +122,8 @@ class PaperProblem:
 
     def tail(self, quantile: float) -> tuple[float, float]:
         """``(R, tail)`` for a good event ``||z|| <= quantile``."""
-        radius = quantile / math.sqrt(float(np.min(self.spectrum.noisy(self.ends)[0])))
+        smallest = float(np.min(self.spectrum.noisy(self.ends)[0]))
+        radius = quantile / math.sqrt(smallest) * _OUTWARD
         capped, missed = (math.sqrt(chi2.sf(quantile**2, k)) for k in (self.size, self.size + 2))
         return radius, radius / self.score_size * capped + missed
 
@@ -139,106 +140,71 @@ class PaperProblem:
     def cost(self, levels: int, quantile: float) -> PaperCost | None:
         """The costs with so many levels; ``None`` where errors would feed on themselves."""
         gain = (self.carried.condition_number(self.t_min) + 1) / 2
-        fixed, slope = self._local(levels, quantile, 0.0), self._local(levels, quantile, 1.0)
-        growth = gain * (sum(slope[1:]) - sum(fixed[1:]))
-        if not growth < 1:
+        fixed, slope = (
+            gain * sum(self.local(self.ranges(levels, quantile, error))) for error in (0.0, 1.0)
+        )
+        if not slope - fixed < 1:
             return None
-        # a little above the solution, where the local errors stay strictly below
-        error = gain * sum(fixed[1:]) / (1 - growth) * (1 + _OUTWARD)
-        products, by_products, by_rounding = self._local(levels, quantile, error)
-        radius, tail = self.tail(quantile)
-        # the projection: sizes of n numbers, a quotient and a product; the stored radius
-        projection = (self.size / 2 + 6) * unit_roundoff(self.dtype) * radius
+        products = self.ranges(levels, quantile, fixed / (1 - (slope - fixed)))
+        by_products, by_rounding = self.local(products)
+        by_rounding = gain * by_rounding + self.arithmetic.projection(products)
         return PaperCost(
             products=products,
             conditioning=gain * by_products / self.score_size,
-            rounding=(gain * by_rounding + projection) / self.score_size,
-            tail=tail,
+            rounding=by_rounding / self.score_size,
+            tail=self.tail(quantile)[1],
         )
 
-    def _local(
-        self, levels: int, quantile: float, error: float
-    ) -> tuple[ReluProducts, float, float]:
-        """Ranges for iterates that are off by ``error``, and the local error of a step: by
-        products, and by rounding.
-        """
-        n, spatial = self.size, float(np.linalg.norm(np.abs(self.gp.spatial_cov), 2))
+    def ranges(self, levels: int, quantile: float, error: float) -> ReluProducts:
+        """Ranges of all factors while iterates are off by at most ``error``."""
         lower, upper = (np.asarray(x) for x in self.carried.noisy(self.ends))
-        norm = max(self.carried.upper, -self.carried.lower)
-        kappa = self.carried.condition_number(self.t_min)
         off = math.sqrt(1 + self.relative) * quantile
-        u = _compounded(self.dtype, self, levels)
-        gate = 2 + (64 + 8 * self.t_max) * unit_roundoff("float64") / unit_roundoff(self.dtype)
-
-        given = quantile * math.sqrt(float(upper.max()))
         unperturbed = off * _OVERSHOOT / math.sqrt(float(lower.min()))
-        iterate = unperturbed + error
-        attention = u * self.head_roundings * spatial * iterate
-        largest = max(
-            self.carried.upper / math.sqrt(float(upper.min())),
-            -self.carried.lower / math.sqrt(float(lower.min())),
-        )
-        mixed = off * (1 + GradientDescent().rate(kappa, 1)) * largest + norm * error + attention
+        mean = float(np.abs(self.gp.mean).max()) if self.gp.has_mean else 0.0
         products = ReluProducts(
             levels=levels,
             mean_levels=0,
-            eta=float(np.max(2 / (lower + upper))),
-            alpha=float(alpha(self.t_min)),
-            alpha_sq=float(alpha_sq(self.t_min)),
-            sigma_sq=float(sigma_sq(self.t_max)),
-            mixed=mixed,
-            iterate=iterate,
-            gradient=given,
+            eta=float(np.max(2 / (lower + upper))) * _OUTWARD,
+            alpha=float(alpha(self.t_min)) * _OUTWARD,
+            alpha_sq=float(alpha_sq(self.t_min)) * _OUTWARD,
+            sigma_sq=float(sigma_sq(self.t_max)) * _OUTWARD,
+            iterate=(unperturbed + error) * _OUTWARD,
+            mixed=1.0,  # these two come next
+            gradient=1.0,
             mean=0.0,
             quantile=quantile,
             radius=self.tail(quantile)[0],
         )
-        # products that go into the gradient
-        centre, scale = 0.0, [products.alpha_sq * mixed, products.sigma_sq * iterate]
-        if self.gp.has_mean:
-            mean = float(np.abs(self.gp.mean).max())
-            centre = products.alpha * mean
-            # as exact as the product sigma^2 s
-            more = math.ceil(math.log(centre / (products.sigma_sq * unperturbed), 4))
-            products = replace(products, mean=mean, mean_levels=levels + max(0, more))
-        exact = product_error(sum(scale), levels) + product_error(centre, products.mean_levels)
-        inexact = _product_roundings(scale, given, levels, gate)
-        if self.gp.has_mean:
-            inexact += _product_roundings([centre], given + centre, products.mean_levels, gate + 1)
-        rounded = products.alpha_sq * attention + math.sqrt(n) * u * inexact
-        gradient = given + float(upper.max()) * error + math.sqrt(n) * exact + rounded
-        # the product that the iterate loses
-        last = products.eta * gradient
-        by_products = products.eta * math.sqrt(n) * exact + math.sqrt(n) * product_error(
-            last, levels
+        if mean > 0:  # as exact as the product sigma^2 s
+            ratio = products.alpha * mean / (products.sigma_sq * unperturbed)
+            more = max(0, math.ceil(math.log(ratio, 4)))
+            products = replace(products, mean=mean, mean_levels=levels + more)
+        contraction = GradientDescent().rate(self.carried.condition_number(self.t_min), 1)
+        largest = max(
+            self.carried.upper / math.sqrt(float(upper.min())),
+            -self.carried.lower / math.sqrt(float(lower.min())),
         )
-        final = _product_roundings([last], iterate, levels, gate)
-        by_rounding = products.eta * rounded + math.sqrt(n) * u * final
-        return replace(products, gradient=gradient), by_products, by_rounding
+        norm = max(self.carried.upper, -self.carried.lower)
+        mixed = off * (1 + contraction) * largest + norm * error + self.arithmetic.mixed(products)
+        products = replace(products, mixed=mixed * _OUTWARD)
+        given = self.given(quantile)
+        gradient = given + float(upper.max()) * error + self._inexact(products)
+        gradient += self.arithmetic.gradient(products, given)
+        return replace(products, gradient=gradient * _OUTWARD)
 
+    def local(self, products: ReluProducts) -> tuple[float, float]:
+        """The local error of a step: by products, and by rounding."""
+        last = product_error(products.eta * products.gradient, products.levels)
+        by_products = products.eta * self._inexact(products) + math.sqrt(self.size) * last
+        return by_products, self.arithmetic.step(products, self.given(products.quantile))
 
-def _product_roundings(sizes: list[float], target: float, levels: int, gate: float) -> float:
-    """Roundings of products of ``sizes = X Y`` that are added to one number of size ``target``.
+    def given(self, quantile: float) -> float:
+        """The largest ``||V - alpha M||`` of the good event."""
+        return quantile * math.sqrt(float(np.max(self.carried.noisy(self.ends)[1])))
 
-    The teeth are exact: ``g - 1/2`` is by Sterbenz' lemma, and what follows are multiples of the
-    unit of the last place, below its range. What rounds, in units of the unit roundoff:
-
-    * the scalar factor, ``gate`` times; ``z_+-``, each three times, which slopes of at most 2 turn
-      into 12;
-    * ``X Y (z_+ - z_-)``: a stored weight, a product and the sum of 2 terms per product, of sizes
-      that add up to ``X Y``;
-    * the teeth times ``X Y / 4^s``: the same with 6 terms per product, of sizes ``8 X Y / 4^s``;
-    * each addition of a block to the target, which stays below ``target + 2 X Y``.
-    """
-    total, count = sum(sizes), len(sizes)
-    written = (2 + 2 * count - 1) + (2 + 6 * count - 1) * 8 / 3
-    return total * (gate + 12 + written) + (1 + levels) * (target + 2 * total)
-
-
-def _compounded(dtype: str, problem: PaperProblem, levels: int) -> float:
-    """``u / (1 - k u)`` with ``k`` above every number of roundings that one term meets."""
-    u = unit_roundoff(dtype)
-    gate = 2 + (64 + 8 * problem.t_max) * unit_roundoff("float64") / u
-    frames, channels = problem.gp.frames, problem.gp.channels
-    count = gate + frames + problem.lowering.heads + channels + 3 * levels + 100
-    return u / (1 - count * u)
+    def _inexact(self, products: ReluProducts) -> float:
+        """What products make the gradient off by."""
+        scale = products.alpha_sq * products.mixed + products.sigma_sq * products.iterate
+        error = product_error(scale, products.levels)
+        error += product_error(products.alpha * products.mean, products.mean_levels)
+        return math.sqrt(self.size) * error
