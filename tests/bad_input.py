@@ -205,7 +205,7 @@ PLANS = [
         "t_max": [0.01, 0.0, 1e-3, math.nan, math.inf, "x"],
         "dtype": ["float16", "double", np.float64, None],
         "method": ["newton", None, ["gradient"], 3],
-        "attention": ["linear", None, ["relu"]],
+        "attention": ["linear", "", ["relu"]],
         "activation": ["tanh", None],
         "rounding": ["typical", 3],
         "max_layers": [0, -1, 2.5, "x", None],

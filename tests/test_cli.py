@@ -16,7 +16,7 @@ from unroll import Exponential, GaussianProcess, Polynomial
 from unroll.attention import LOWERINGS
 from unroll.cli import COMMANDS, run
 from unroll.cli.output import table
-from unroll.methods import METHODS
+from unroll.plan import METHOD_NAMES
 
 SPATIAL = [[1.0, 0.3], [0.3, 0.6]]
 
@@ -103,16 +103,22 @@ def test_fit_csv_with_options(
 def test_plan_lists_every_combination(gp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", str(gp_path), "--tol", "1e-3"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"method +attention +layers +heads +parameters +flops +bound", shown)
+    assert re.search(r"method +attention +layers +heads +parameters +flops +memory +bound", shown)
     assert run(["plan", str(gp_path), "--tol", "1e-3", "--json"]) == 0
     plans = one_object(capsys.readouterr().out)["plans"]
     kinds = {(row["method"], row["attention"]) for row in plans}
-    assert kinds == {(m, a) for m in METHODS if m != "neumann" for a in LOWERINGS}
+    methods = [m for m in METHOD_NAMES if m not in ("neumann", "spectral")]
+    assert kinds == {(m, a) for m in methods for a in LOWERINGS} | {("spectral", "eigenmodes")}
     for row in plans:
         assert row["reason"] is None
         assert 0 < row["bound"] <= 1e-3
         assert str(row["layers"]) in shown
         assert f"{row['parameters']:,}" in shown
+        assert f"{row['memory']:.2e}" in shown
+        assert row["certified"] is None
+    starred = {tuple(line.split()[1:3]) for line in shown.splitlines() if line.startswith("*")}
+    assert starred == {(row["method"], row["attention"]) for row in plans if row["frontier"]}
+    assert 0 < len(starred) < len(plans)
 
 
 def test_plan_counts_what_build_builds(
@@ -122,7 +128,9 @@ def test_plan_counts_what_build_builds(
     plans = one_object(capsys.readouterr().out)["plans"]
     for row in plans:
         out = tmp_path / "m"
-        request = ["--method", row["method"], "--attention", row["attention"], "--tol", "1e-3"]
+        request = ["--method", row["method"], "--tol", "1e-3"]
+        if row["method"] != "spectral":
+            request += ["--attention", row["attention"]]
         assert run(["build", str(gp_path), *request, "--out", str(out), "--json"]) == 0
         summary = one_object(capsys.readouterr().out)
         assert summary["parameters"] == row["parameters"]
@@ -146,7 +154,10 @@ def test_plan_says_why_a_row_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert run([*arguments, "--dtype", "float32", "--json"]) == 0
     for row in one_object(capsys.readouterr().out)["plans"]:
         assert row["layers"] is None
-        assert ("float32 floor" in row["reason"]) == (row["attention"] in ("relu", "softmax"))
+        if row["method"] in ("gradient", "chebyshev"):
+            assert ("float32 floor" in row["reason"]) == (row["attention"] != "alibi")
+        elif row["attention"] != "alibi":
+            assert "leaves no room in float32" in row["reason"]
 
 
 def test_verify_passes_and_reports(built: Path, capsys: pytest.CaptureFixture[str]) -> None:

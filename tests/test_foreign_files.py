@@ -129,7 +129,7 @@ def test_junk_in_the_description_is_refused(broken: Path, saved: Path, data: st.
         assert model(v, 0.5).shape == v.shape
 
 
-@pytest.mark.parametrize("format", ["unrolled-transformer/2", "tracr/1", None, 1])
+@pytest.mark.parametrize("format", ["unrolled-transformer/1", "tracr/1", None, 1])
 def test_other_formats(broken: Path, format: Any) -> None:
     edit(broken, lambda d: d.update(format=format))
     error = refused(broken)

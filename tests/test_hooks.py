@@ -39,12 +39,13 @@ def test_hook_names_are_complete_and_every_one_can_be_read(method: str, attentio
     traced = model.trace(v, 0.5, "*")
     assert sorted(traced) == sorted(names)
     a = model.architecture
-    columns = a.frames + a.sink
+    shape = a.kinds["step"]
+    columns = a.frames + shape.attention.sinks
     for k in range(depth):
         assert traced[f"blocks.{k}.stream"].shape == (3, 6, a.width)
         assert traced[f"blocks.{k}.iterate"].shape == (3, 6, 2)
         assert traced[f"blocks.{k}.attention.pattern"].shape == (1, a.heads, 6, columns)
-        assert traced[f"blocks.{k}.feed_forward.hidden"].shape == (3, 6, a.hidden)
+        assert traced[f"blocks.{k}.feed_forward.hidden"].shape == (3, 6, shape.hidden)
 
 
 @every_model
@@ -109,7 +110,7 @@ def test_a_hook_can_change_an_activation() -> None:
 def test_softmax_attention_is_gamma_over_z(kernel: Kernel, block: int) -> None:
     model = build(GaussianProcess(kernel, 6, SPATIAL), tol=1e-2)
     matrix = model.attention_matrix(block)
-    assert matrix.shape == (6, 7)
+    assert matrix.shape == (6, 8)
     gamma = oracle.temporal_cov(kernel, 6)
     normalizer = model.plan.lowering.normalizer
     np.testing.assert_allclose(matrix[:, :6] * normalizer, gamma, rtol=64 * tol.EPS)

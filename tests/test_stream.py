@@ -48,7 +48,7 @@ def test_place_puts_rows_into_their_channels(sizes: dict[str, int], frames: int,
     stream, rng = ResidualStream(sizes), np.random.default_rng(seed)
     name, *rest = sizes
     value = rng.standard_normal((frames, sizes[name]))
-    placed = stream.place(**{name: value})
+    placed = stream.place(frames, **{name: value})
     assert np.array_equal(placed[:, stream[name]], value)
     for other in rest:
         assert not placed[:, stream[other]].any()
@@ -56,7 +56,7 @@ def test_place_puts_rows_into_their_channels(sizes: dict[str, int], frames: int,
 
 def test_place_takes_a_row_per_frame_for_one_channel() -> None:
     stream = ResidualStream({"s": 2, "sink": 1})
-    placed = stream.place(sink=[1.0, 2.0, 3.0])
+    placed = stream.place(3, sink=[1.0, 2.0, 3.0])
     assert np.array_equal(placed, [[0, 0, 1], [0, 0, 2], [0, 0, 3]])
 
 
@@ -67,7 +67,7 @@ def test_unknown_channels_are_refused_by_name() -> None:
         lambda: stream.read("mean"),
         lambda: stream.write("mean", np.eye(2)),
         lambda: stream.size("mean"),
-        lambda: stream.place(mean=np.eye(2)),
+        lambda: stream.place(2, mean=np.eye(2)),
     ):
         with pytest.raises(ArgumentError, match=r"channel=mean: .*use one of \['s', 'v'\]"):
             action()

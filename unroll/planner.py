@@ -125,7 +125,7 @@ def make_plan(
         raise ArgumentError(
             "attention", attention, "has no place in method 'spectral'", "leave it out"
         )
-    attention = choice("attention", attention or "softmax", LOWERINGS)
+    attention = choice("attention", "softmax" if attention is None else attention, LOWERINGS)
     spectrum = enclose(gp.kernel, gp.frames, gp.spatial_cov)
     if method == "spectral":
         return plan_direct(gp, spectrum, rounding, **common)
