@@ -9,9 +9,10 @@ from constructions.stream import ResidualStream
 from unroll.errors import ArgumentError
 from unroll.validation import choice, integer, positive
 
-__all__ = ["ACTIVATIONS", "Architecture", "AttentionShape", "BlockShape"]
+__all__ = ["ACTIVATIONS", "CONDITIONINGS", "Architecture", "AttentionShape", "BlockShape"]
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
+CONDITIONINGS = ("exact", "mlp")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ class Architecture:
         Whether time features are added to every token, by an embedding of their own.
     clipped
         Whether the output of a sequence is projected onto a ball, whose radius is a weight.
+    conditioning
+        ``"exact"``: time features are exact functions of ``t``; ``"mlp"``: outputs of a network.
+    time_hidden
+        Hidden units of that network; 0 where there is none.
     t_min, t_max
         Range of the diffusion time; outside it the model refuses.
     dtype
@@ -138,6 +143,8 @@ class Architecture:
     time_terms: int = 0
     time_tokens: bool = False
     clipped: bool = False
+    conditioning: str = "exact"
+    time_hidden: int = 0
 
     @property
     def width(self) -> int:
@@ -192,6 +199,9 @@ class Architecture:
             choice("architecture.blocks", name, kinds)
         for name in ("two_ended", "time_tokens", "clipped"):
             _switch(f"architecture.{name}", getattr(architecture, name))
+        choice("architecture.conditioning", architecture.conditioning, CONDITIONINGS)
+        fewest = int(architecture.conditioning == "mlp")
+        integer("architecture.time_hidden", architecture.time_hidden, fewest)
         choice("architecture.activation", architecture.activation, ACTIVATIONS)
         choice("architecture.scores_from", architecture.scores_from, ("stream", "position"))
         choice("architecture.dtype", architecture.dtype, ("float32", "float64"))

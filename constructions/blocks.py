@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf, expit, softmax
 
-from constructions.conditioning import feature_set
+from constructions.conditioning import NetworkFeatures, feature_set
 from constructions.weights import (
     AttentionWeights,
     FeedForwardWeights,
@@ -186,7 +186,11 @@ def run(weights: Weights, v: np.ndarray, t: np.ndarray) -> Iterator[np.ndarray]:
     """
     times = np.asarray(t, dtype=np.float64)
     a, noise = alpha(times), sigma_sq(times)
-    features = feature_set(weights.architecture).evaluate(weights.time, a, noise)
+    kind, activation = feature_set(weights.architecture), weights.architecture.activation
+    if isinstance(kind, NetworkFeatures):
+        features = kind.run(weights.time, times, lambda x: activate(x, activation))
+    else:
+        features = kind.evaluate(weights.time, a, noise)
     time = TimeState(np.stack(features, axis=-1).astype(v.dtype), a * a, noise)
     x = v @ weights.embed + _position(weights, v.shape[1])
     if weights.time_embed is not None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from constructions.architecture import Architecture, AttentionShape, BlockShape
-from constructions.conditioning import feature_set
+from constructions.conditioning import NetworkFeatures, feature_set
 from unroll.methods.gates import resolvent
 
 __all__ = [
@@ -53,10 +53,13 @@ class TimeState:
 
 
 class TimeEmbedding(nn.Module):
-    """The time features of `constructions.conditioning`, computed in float64."""
+    """The time features of `constructions.conditioning`, computed in float64: exact functions of
+    the diffusion time, or the outputs of a network.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
+        self.activation = _activation(architecture.activation)
         self.feature_set = feature_set(architecture)
         self.names = list(self.feature_set.shapes(architecture.channels))
         for name, shape in self.feature_set.shapes(architecture.channels).items():
@@ -67,7 +70,10 @@ class TimeEmbedding(nn.Module):
         t = t.double()
         alpha, sigma_sq = torch.exp(-t / 2), -torch.expm1(-t)
         weights = {name: self.get_parameter(name).double() for name in self.names}
-        features = self.feature_set.evaluate(weights, alpha, sigma_sq)
+        if isinstance(self.feature_set, NetworkFeatures):
+            features = self.feature_set.run(weights, t, self.activation)
+        else:
+            features = self.feature_set.evaluate(weights, alpha, sigma_sq)
         return TimeState(torch.stack(features, dim=-1).to(dtype), alpha * alpha, sigma_sq)
 
 

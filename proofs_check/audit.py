@@ -23,9 +23,12 @@ from proofs_check.certificate import (
     CertificateError,
     check_spectrum,
     conclude,
+    network_terms,
     rate_and_truncation,
 )
 from proofs_check.enclosures import enclose_operator
+from proofs_check.gate_bounds import ScaledGates
+from proofs_check.gate_network import read_gates
 from proofs_check.interpreter import Interpreter, Share
 from proofs_check.problem_sizes import ProblemSizes
 from proofs_check.propagation import propagate
@@ -61,15 +64,21 @@ def audit(path: str | Path) -> Certificate:
     model = read_saved(path)
     plan = model.plan
     assert plan.lowering is not None  # the reader refuses what has none
-    lower, upper = (float(x) for x in model.tensors["time.spectrum"])
+    lower, upper = model.spectrum
+    gates: ScaledGates | None = None
     with precision():
         enclosure = enclose_operator(plan.gp, plan.lowering)
         check_spectrum(lower, upper, enclosure, plan.t_min)
-        terms = rate_and_truncation(plan, enclosure, arb(lower), arb(upper))
+        if plan.conditioning is None:
+            terms = rate_and_truncation(plan, enclosure, arb(lower), arb(upper))
     with precision(_BITS):
+        if plan.conditioning is not None:
+            gates = read_gates(model, arb(lower), arb(upper))
+            terms = network_terms(plan, enclosure, gates)
         ends = _ends(model)
-        sizes = ProblemSizes.of(model, enclosure.band_error, ends.embed, ends.mean)
-        interpreter = Interpreter(model, autocov_balls(plan.gp.kernel, plan.gp.frames), sizes)
+        sizes = ProblemSizes.of(model, enclosure.band_error, ends.embed, ends.mean, gates)
+        gamma = autocov_balls(plan.gp.kernel, plan.gp.frames)
+        interpreter = Interpreter(model, gamma, sizes, gates)
         stored = [
             Share("embed", "score", sizes.embed_error),
             Share("position (mean)", "score", sizes.mean_error),
@@ -85,7 +94,8 @@ def audit(path: str | Path) -> Certificate:
     try:
         return conclude(plan, terms)
     except CertificateError as refusal:
-        room = plan.tol - round_up(terms["rate"]) - round_up(terms["truncation"])
+        spent = sum(round_up(x) for n, x in terms.items() if n not in ("rounding", "weights"))
+        room = plan.tol - spent
         if round_up(total) <= room:
             raise
         arrived = [

@@ -23,6 +23,7 @@ from proofs_check import lemmas
 from proofs_check.balls import maximum, precision, round_up
 from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
+from proofs_check.gate_bounds import ScaledGates, scaled_gates
 from proofs_check.symbols import K, L, m
 from unroll.plan import Plan
 from unroll.rounding import guaranteed_rounding, unit_roundoff
@@ -33,6 +34,7 @@ __all__ = [
     "certify",
     "check_spectrum",
     "conclude",
+    "network_terms",
     "noisy",
     "rate_and_truncation",
 ]
@@ -46,6 +48,8 @@ _RATE_LEMMAS = {
 #: The rounding bound is a sum of positive terms evaluated in float64 with fewer than 10^5
 #: operations; this factor is above their accumulated rounding.
 _FLOAT_EVALUATION = 1 + 1e-10
+
+_NETWORK_BITS = 128  # nothing is eliminated there
 
 _ASSUMPTIONS = (
     "V_t = alpha_t X + sigma_t Z with X from the Gaussian process of the plan",
@@ -120,8 +124,14 @@ def certify(plan: Plan) -> Certificate:
         enclosure = enclose_operator(plan.gp, plan.lowering)
         check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure, plan.t_min)
         ends = arb(plan.spectrum.lower), arb(plan.spectrum.upper)
-        terms = rate_and_truncation(plan, enclosure, *ends)
-        terms["rounding"] = _rounding(plan)
+        gates = None
+        if plan.conditioning is not None:
+            with precision(_NETWORK_BITS):
+                gates = scaled_gates(plan.conditioning, plan, *ends)
+            terms = network_terms(plan, enclosure, gates)
+        else:
+            terms = rate_and_truncation(plan, enclosure, *ends)
+        terms["rounding"] = _rounding(plan, gates)
         return conclude(plan, terms)
 
 
@@ -152,6 +162,7 @@ def conclude(plan: Plan, terms: dict[str, arb]) -> Certificate:
             _RATE_LEMMAS[plan.method_name],
             "perturbation",
             "rounding",
+            *(("interpolation", "scaled_gates") if plan.conditioning else ()),
         ),
         assumptions=_ASSUMPTIONS,
     )
@@ -210,9 +221,36 @@ def rate_and_truncation(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb
     }
 
 
-def _rounding(plan: Plan) -> arb:
+def network_terms(plan: Plan, enclosure: Enclosure, gates: ScaledGates) -> dict[str, arb]:
+    """The terms of exact arithmetic where gates come from a network.
+
+    The iteration is that of one operator ``P G~ + R``, whose eigenvalues stay where they are for
+    every t; the perturbation lemma charges both the band and the gates (lemma ``scaled_gates``).
+    """
+    if not gates.lower > 0:
+        raise CertificateError("conditioning: the scaled operator is not positive definite")
+    rate_lemma = lemmas.get(_RATE_LEMMAS[plan.method_name]).bound.subs(K, plan.depth)
+    perturbed = lemmas.get("perturbation").bound
+    symbols = {symbol.name: symbol for symbol in perturbed.free_symbols}
+    delta, e, smallest = symbols["delta"], symbols["e"], symbols["m"]
+    rate = enclose(rate_lemma, {m: arb(1), L: gates.condition_number})
+    # divided by alpha^2, as in `rate_and_truncation`; largest at t_min
+    noise = arb(plan.t_min).expm1() + arb(plan.spectrum.lower)
+    band = enclosure.band_error
+    truncation = (
+        enclose(perturbed - delta, {delta: rate, e: band, smallest: noise}) if band > 0 else arb(0)
+    )
+    x = gates.error * (1 + band / noise)
+    conditioning = enclose(perturbed - delta, {delta: rate, e: x, smallest: arb(1)})
+    return {"rate": rate, "truncation": truncation, "conditioning": conditioning}
+
+
+def _rounding(plan: Plan, gates: ScaledGates | None = None) -> arb:
     """The plan's rounding bound, raised by what the module's docstring says it leaves out."""
     assert plan.lowering is not None
+    network = None
+    if gates is not None:
+        network = round_up(gates.error), round_up(gates.condition_number)
     bound = ball(
         guaranteed_rounding(
             plan.gp,
@@ -224,6 +262,7 @@ def _rounding(plan: Plan) -> arb:
             t_max=plan.t_max,
             dtype=plan.dtype,
             activation=plan.activation,
+            network=network,
         )
     )
     # a term passes through fewer than this many roundings

@@ -25,6 +25,8 @@ from proofs_check.arithmetic import growth, largest_factor, roundings
 from proofs_check.attention_operator import AttentionOperator
 from proofs_check.balls import ball_matrix, frobenius
 from proofs_check.certificate import CertificateError
+from proofs_check.gate_bounds import ScaledGates
+from proofs_check.gate_network import NetworkGates
 from proofs_check.gates import Gate, Gates
 from proofs_check.problem_sizes import ProblemSizes
 from proofs_check.saved_model import POSITION_CHANNELS, SavedModel
@@ -65,10 +67,17 @@ class _Linear:
 class Interpreter:
     """Ball arithmetic for the blocks of one saved model; equal blocks are worked out once."""
 
-    def __init__(self, model: SavedModel, gamma: list[arb], sizes: ProblemSizes) -> None:
+    def __init__(
+        self,
+        model: SavedModel,
+        gamma: list[arb],
+        sizes: ProblemSizes,
+        gates: ScaledGates | None = None,
+    ) -> None:
         self.model, self.plan, self.sizes = model, model.plan, sizes
         self.momentum = model.plan.method.has_momentum
-        self.attention, self.gates = AttentionOperator(model, gamma), Gates(model)
+        self.attention = AttentionOperator(model, gamma)
+        self.gates = Gates(model) if gates is None else NetworkGates(model, gates)
         self.unit = unit_roundoff(model.plan.dtype)
         self.worst_frames: dict[int, int] = {}
         self._linear: dict[bytes, dict[str, _Linear]] = {}

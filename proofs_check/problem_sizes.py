@@ -21,6 +21,7 @@ from flint import arb
 
 from proofs_check.balls import ball_matrix, frobenius, round_up
 from proofs_check.certificate import noisy
+from proofs_check.gate_bounds import ScaledGates
 from proofs_check.saved_model import SavedModel
 from unroll.rounding import unit_roundoff
 
@@ -67,10 +68,20 @@ class ProblemSizes:
     feature_roundings: float
 
     @classmethod
-    def of(cls, model: SavedModel, band_error: arb, embed: arb, mean: arb) -> ProblemSizes:
-        """Sizes for a model whose embedding is off by ``embed`` and whose mean is by ``mean``."""
+    def of(
+        cls,
+        model: SavedModel,
+        band_error: arb,
+        embed: arb,
+        mean: arb,
+        gates: ScaledGates | None = None,
+    ) -> ProblemSizes:
+        """Sizes for a model whose embedding is off by ``embed`` and whose mean is by ``mean``.
+
+        Gates from a network, off by ``x``, make iterates and gated inputs larger by ``1 + x``.
+        """
         plan = model.plan
-        lower, upper = (arb(float(x)) for x in model.tensors["time.spectrum"])
+        lower, upper = (arb(x) for x in model.spectrum)
         t = arb(plan.t_min)
         smallest, largest = noisy(t, lower, upper)
         step = plan.method.step_bound()
@@ -81,22 +92,32 @@ class ProblemSizes:
         known = frobenius(ball_matrix(gp.mean)) / arb(entries).sqrt()
         stray = mean / arb(entries).sqrt()
         gain = step / (t.expm1() + variance).sqrt()
-        kappa = largest / smallest
+        kappa = largest / smallest if gates is None else gates.condition_number
+        band = band_error / (t.expm1() + lower)
         u = unit_roundoff(plan.dtype)
         double = 64 + 8 * plan.t_max + 4 * math.sqrt(round_up(kappa))
         # 1 + a (lower - 1) loses digits only where lower is negative
         double *= round_up((t.expm1() + abs(lower)) / (t.expm1() + lower))
+        features = 1 + double * unit_roundoff("float64") / u
+        strayed, beside = gain * stray, arb(0)
+        if gates is not None:
+            features = 1.0  # the network's own rounding is part of x
+            beside = step * gates.error  # eta |C alpha - E| ||M||
+            strayed = step * gates.sizes[2] / gates.upper * stray * average.sqrt()
+            step = round_up(step * (1 + gates.error))
+            gain *= 1 + gates.error
+            band += gates.error * (1 + band)
         return cls(
             condition_number=kappa,
             upper=upper,
             step=step,
             attention_gate=step / upper,
-            band=band_error / (t.expm1() + lower),
+            band=band,
             inputs=(1 + embed) * (average + known * average.sqrt()),
             mean=(known + stray) * average.sqrt(),
             gated_input=(1 + embed) * (step + gain * known),
-            gated_mean=gain * (known + stray),
+            gated_mean=gain * known + beside + strayed,
             embed_error=embed * (step + gain * known),
-            mean_error=gain * stray,
-            feature_roundings=1 + double * unit_roundoff("float64") / u,
+            mean_error=strayed,
+            feature_roundings=features,
         )

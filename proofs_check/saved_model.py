@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from proofs_check.certificate import CertificateError
 from unroll.errors import ArgumentError
+from unroll.gate_design import OUTPUTS
 from unroll.methods import METHODS
 from unroll.plan import Plan
 from unroll.storage import read_json
@@ -69,6 +70,14 @@ class SavedModel:
         """Shape of the blocks."""
         kind: dict[str, Any] = self.architecture["kinds"][_KIND]
         return kind
+
+    @property
+    def spectrum(self) -> tuple[float, float]:
+        """Ends of the spectrum of ``Gamma kron Sigma`` that its gates are for."""
+        if self.plan.conditioning:
+            return self.plan.spectrum.lower, self.plan.spectrum.upper
+        lower, upper = (float(x) for x in self.tensors["time.spectrum"])
+        return lower, upper
 
     def positions(self) -> np.ndarray:
         """Position embedding (frames, width), counted from both ends."""
@@ -172,8 +181,10 @@ def _check_description(architecture: dict[str, Any], plan: Plan) -> None:
         "channels": plan.gp.channels,
         "blocks": [_KIND] * plan.depth,
         "time_features": plan.method_name,
-        "time_steps": plan.depth if plan.method.has_momentum else 1,
+        "time_steps": plan.depth if plan.method.has_momentum and not plan.conditioning else 1,
         "time_terms": 0,
+        "conditioning": "mlp" if plan.conditioning else "exact",
+        "time_hidden": plan.conditioning.units if plan.conditioning else 0,
         "time_tokens": False,
         "clipped": False,
         "activation": plan.activation,
@@ -191,7 +202,8 @@ def _check_description(architecture: dict[str, Any], plan: Plan) -> None:
         )
     _check_switch("architecture.two_ended", architecture["two_ended"])
     kind, name = kinds[_KIND], f"architecture.kinds.{_KIND}"
-    _check_entries(name, kind, {"listens": 1 + TIME_FEATURES}, {"attention", "hidden"})
+    listens = 1 + (OUTPUTS if plan.conditioning else TIME_FEATURES)
+    _check_entries(name, kind, {"listens": listens}, {"attention", "hidden"})
     _check_size(f"{name}.hidden", kind["hidden"])
     wanted = {
         "heads": plan.heads,
@@ -261,8 +273,13 @@ def _check_tensors(model: SavedModel) -> None:
         "embed": (d, width),
         "position": (n, width),
         "readout": (width, d),
-        "time.spectrum": (2,),
     } | {f"blocks.{k}.{name}": s for k in range(len(a["blocks"])) for name, s in block.items()}
+    if model.plan.conditioning:
+        units = a["time_hidden"]
+        shapes |= {"time.up": (units,), "time.up_bias": (units,)}
+        shapes |= {"time.down": (units, OUTPUTS), "time.down_bias": (OUTPUTS,)}
+    else:
+        shapes["time.spectrum"] = (2,)
     if a["two_ended"]:
         shapes["position_end"] = (n, width)
     for name in sorted(shapes.keys() ^ model.tensors.keys()):
@@ -276,7 +293,7 @@ def _check_tensors(model: SavedModel) -> None:
             "int64"
             if name.endswith("listen")
             else "float64"
-            if name == "time.spectrum"
+            if name.startswith("time.")
             else model.plan.dtype
         )
         if array.dtype != np.dtype(wanted):

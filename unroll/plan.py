@@ -16,6 +16,8 @@ from scipy.linalg import toeplitz
 
 from unroll.attention import Lowering, lowering_from_dict
 from unroll.errors import ArgumentError
+from unroll.gate_design import OUTPUTS, scaled_spectrum
+from unroll.gate_network import GateNetwork
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import METHODS, Method, get_method, iterate
 from unroll.methods.eigenmodes import Eigenmodes, temporal_modes
@@ -111,6 +113,8 @@ class Plan:
         For ``"spectral"``: the eigenmodes that have a head.
     products
         For the paper's model: how it multiplies by functions of the diffusion time.
+    conditioning
+        A network of ``t`` that the gates come from; ``None``: exact functions of ``t``.
     """
 
     gp: GaussianProcess
@@ -128,6 +132,7 @@ class Plan:
     preconditioner: InverseSymbol | None = None
     modes: Eigenmodes | None = None
     products: ReluProducts | None = None
+    conditioning: GateNetwork | None = None
 
     def __post_init__(self) -> None:
         choice("method", self.method_name, METHOD_NAMES)
@@ -172,6 +177,30 @@ class Plan:
                 "must be finite, in order and positive at t_min",
                 "plan anew",
             )
+        if self.conditioning is not None:
+            self._check_network(self.conditioning)
+
+    def _check_network(self, network: GateNetwork) -> None:
+        wrong = {
+            f"belongs to methods {', '.join(METHODS)}": self.method_name not in METHODS,
+            "has no place beside products by ReLUs": self.products is not None,
+            f"must have {OUTPUTS} outputs": network.outputs != OUTPUTS,
+            "must have knots from t_min on and below t_max": network.knots[0] != self.t_min
+            or network.knots[-1] >= self.t_max,
+            f"must have activation {self.activation!r}": network.activation != self.activation,
+        }
+        for condition, broken in wrong.items():
+            if broken:
+                raise ArgumentError("conditioning", network, condition, "plan anew")
+        positive("conditioning.spectrum", self.scaled_spectrum.lower)
+
+    @property
+    def scaled_spectrum(self) -> Spectrum:
+        """With gates from a network: where the operator that it scales has its eigenvalues, for
+        every ``t``, and what step sizes and momenta are chosen for.
+        """
+        assert self.conditioning is not None
+        return scaled_spectrum(self.conditioning, self.spectrum, self.t_max)
 
     @property
     def method(self) -> Method:
@@ -261,8 +290,10 @@ class Plan:
         )
         if self.preconditioner is not None:
             return self.preconditioner.run(column, gp.spatial_cov, b, times)
-        times = times[..., None, None]
         temporal = toeplitz(column)
+        if self.conditioning is not None:
+            return self._run_network(temporal, v, times)
+        times = times[..., None, None]
         signal, noise = alpha_sq(times), sigma_sq(times)
         lower, upper = self.spectrum.noisy(times)
 
@@ -270,6 +301,21 @@ class Plan:
             return np.asarray(signal * (temporal @ s @ gp.spatial_cov) + noise * s)
 
         return iterate(self.method, matvec, b, lower, upper, self.depth)
+
+    def _run_network(self, temporal: Array, v: Array, times: Array) -> Iterator[Array]:
+        """The iteration for ``P G + R`` and the input ``C v - E M``."""
+        assert self.conditioning is not None
+        gates = self.conditioning.evaluate(times)
+        c, e, p, r = np.moveaxis(gates, -1, 0)[..., None, None]
+        scaled = self.scaled_spectrum
+
+        def matvec(s: Array) -> Array:
+            return np.asarray(p * (temporal @ s @ self.gp.spatial_cov) + r * s)
+
+        b = c * v - e * self.gp.mean
+        return iterate(
+            self.method, matvec, b, np.array(scaled.lower), np.array(scaled.upper), self.depth
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready document; `from_dict` reads it back."""
@@ -284,6 +330,7 @@ class Plan:
             "preconditioner": self.preconditioner.to_dict() if self.preconditioner else None,
             "modes": self.modes.to_dict() if self.modes else None,
             "products": self.products.to_dict() if self.products else None,
+            "conditioning": self.conditioning.to_dict() if self.conditioning else None,
             "spectrum": asdict(self.spectrum),
             "budget": asdict(self.budget),
             "problem": self.gp.to_dict(),
@@ -298,7 +345,7 @@ class Plan:
             choice("method", values["method"], METHOD_NAMES)
             lowering = values.pop("lowering")
             preconditioner, modes = values.pop("preconditioner"), values.pop("modes")
-            products = values.pop("products")
+            products, network = values.pop("products"), values.pop("conditioning")
             return cls(
                 gp=GaussianProcess.from_dict(problem),
                 method_name=values.pop("method"),
@@ -306,6 +353,7 @@ class Plan:
                 preconditioner=InverseSymbol.from_dict(preconditioner) if preconditioner else None,
                 modes=Eigenmodes.from_dict(modes) if modes else None,
                 products=ReluProducts.from_dict(products) if products else None,
+                conditioning=GateNetwork.from_dict(network) if network else None,
                 spectrum=Spectrum(**values.pop("spectrum")),
                 budget=ErrorBudget(**values.pop("budget")),
                 **values,

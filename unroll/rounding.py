@@ -70,8 +70,13 @@ def guaranteed_rounding(
     t_max: float,
     dtype: str,
     activation: str,
+    network: tuple[float, float] | None = None,
 ) -> float:
     """Relative root-mean-square error due to rounding, uniform over ``[t_min, t_max]``.
+
+    ``network`` holds, for gates that come from a network (`unroll.gate_design`), their error, which
+    makes iterates and gates larger, and the condition number of the scaled operator. Step sizes are
+    then coefficients, which round, too.
 
     Returns ``inf`` where the analysis does not close (errors of order one).
     """
@@ -82,8 +87,13 @@ def guaranteed_rounding(
     # Gates come from time features computed in float64 and rounded once: about forty roundings
     # of float64, the powers z^{2k} adding k z^{2k} <= sqrt(kappa) / 10 times their own.
     gate = 2 + (64 + 8 * t_max + 4 * math.sqrt(kappa)) * unit_roundoff("float64") / u
+    grown = 1.0
+    if network is not None:
+        grown, kappa = 1 + network[0], network[1]
+        gate += 2  # a coefficient, and the sum of a constant and a feature
 
     # Attention, per unit of ||s_k||: eta alpha^2 ||E|| || |Sigma| ||, and its gate
+    step *= grown
     spread = step * float(np.linalg.norm(np.abs(gp.spatial_cov), 2)) / spectrum.upper
     temporal = toeplitz_norm_bound(lowering.autocov(gp.kernel, gp.frames))
     attention_size = spread * temporal
@@ -101,6 +111,7 @@ def guaranteed_rounding(
     constant = (per_value + 2) * inputs_size
 
     sizes = 1 + np.array([method.rate(kappa, max(k - 1, 0)) for k in range(depth)])
+    sizes *= grown
     off = float(alpha_sq(t_min)) * lowering.operator_error(gp.kernel, gp.frames)
     sizes *= 1 + off * float(np.linalg.norm(gp.spatial_cov)) / spectrum.noisy(t_min)[0]
     local = u * (per_iterate * sizes + constant)

@@ -32,11 +32,19 @@ from constructions.compile.common import (
     position_groups,
     positions,
 )
-from constructions.conditioning import PER_STEP, feature_index
+from constructions.conditioning import PER_STEP, SCALED, feature_index
 from constructions.lowerings import Route, builder
 from constructions.stream import ResidualStream
-from constructions.weights import BlockWeights, LinearAttentionWeights, ModulationWeights, Weights
+from constructions.weights import (
+    AttentionWeights,
+    BlockWeights,
+    FeedForwardWeights,
+    LinearAttentionWeights,
+    ModulationWeights,
+    Weights,
+)
 from unroll.plan import Plan
+from unroll.spectrum import Spectrum
 
 __all__ = ["compile_first_order", "iterate_channel"]
 
@@ -48,14 +56,13 @@ def compile_first_order(plan: Plan) -> Weights:
     assert plan.lowering is not None
     stream = ResidualStream(_groups(plan))
     # Blocks of one parity share their attention and feed-forward weights: compiled once.
-    kinds = [_step(plan, stream, k) for k in range(2 if plan.method.has_momentum else 1)]
-
-    def block(k: int) -> BlockWeights:
-        kind = kinds[k % len(kinds)]
-        listen = feature_index(k if plan.method.has_momentum else 0)
-        gates = vars(kind.modulation) | {"listen": listen}
-        return BlockWeights(kind.attention, kind.feed_forward, ModulationWeights(**gates))
-
+    momentum, network = plan.method.has_momentum, plan.conditioning
+    layers = [_layers(plan, stream, k) for k in range(2 if momentum else 1)]
+    scaled = None if network is None else plan.scaled_spectrum
+    gates = [_modulation(plan, stream, k, scaled) for k in range(plan.depth if momentum else 1)]
+    blocks = [
+        BlockWeights(*layers[k % len(layers)], gates[k % len(gates)]) for k in range(plan.depth)
+    ]
     mean = {"mean": plan.gp.mean} if plan.gp.has_mean else {}
     position, position_end = positions(plan, stream, **mean)
     return Weights(
@@ -63,22 +70,26 @@ def compile_first_order(plan: Plan) -> Weights:
             frames=plan.gp.frames,
             channels=plan.gp.channels,
             stream=stream.to_dict(),
-            kinds={"step": block_shape(kinds[0], plan.lowering.score)},
+            kinds={"step": block_shape(blocks[0], plan.lowering.score)},
             blocks=("step",) * plan.depth,
             two_ended=position_end is not None,
             activation=plan.activation,
             time_features=plan.method_name,
-            time_steps=plan.depth if plan.method.has_momentum else 1,
+            time_steps=plan.depth if momentum and network is None else 1,
             t_min=plan.t_min,
             t_max=plan.t_max,
             dtype=plan.dtype,
+            conditioning="exact" if network is None else "mlp",
+            time_hidden=0 if network is None else network.units,
         ),
         embed=stream.write("v", np.eye(plan.gp.channels)),
         position=position,
         position_end=position_end,
         readout=stream.read(iterate_channel(stream, plan.depth)),
-        time={"spectrum": np.array([plan.spectrum.lower, plan.spectrum.upper])},
-        blocks=tuple(block(k) for k in range(plan.depth)),
+        time={"spectrum": np.array([plan.spectrum.lower, plan.spectrum.upper])}
+        if network is None
+        else network.layers(),
+        blocks=tuple(blocks),
     )
 
 
@@ -95,8 +106,21 @@ def _groups(plan: Plan) -> dict[str, int]:
     return dict.fromkeys(names, plan.gp.channels) | position_groups(plan)
 
 
-def _step(plan: Plan, stream: ResidualStream, k: int) -> BlockWeights:
-    """The block that reads iterate ``k`` and writes iterate ``k + 1``.
+def _layers(
+    plan: Plan, stream: ResidualStream, k: int
+) -> tuple[AttentionWeights | LinearAttentionWeights, FeedForwardWeights]:
+    """The layers of the block that reads iterate ``k`` and writes iterate ``k + 1``."""
+    current, target = iterate_channel(stream, k), iterate_channel(stream, k + 1)
+    assert plan.lowering is not None
+    heads = builder(plan.lowering).write_attention(
+        plan.lowering, plan.gp, stream, Route(current, target, plan.gp.spatial_cov)
+    )
+    sources = dict.fromkeys(group for _, group in _scales(plan, current, target))
+    return heads, copy_layer(stream, [*sources], target)
+
+
+def _scales(plan: Plan, current: str, target: str) -> dict[tuple[str, str], float]:
+    """What the feed-forward layer reads: (feature, channel group) to a coefficient.
 
     The target starts at ``s_{k-1}`` (momentum) or ``s_k`` (none), and gains
 
@@ -106,7 +130,6 @@ def _step(plan: Plan, stream: ResidualStream, k: int) -> BlockWeights:
     from the feed-forward layer, whose scales these are, and ``-eta alpha^2 Gamma s_k Sigma`` from
     the heads.
     """
-    current, target = iterate_channel(stream, k), iterate_channel(stream, k + 1)
     scales: dict[tuple[str, str], float] = {
         ("eta*sigma_sq", current): -1.0,
         ("eta", "v"): -1.0,
@@ -117,21 +140,38 @@ def _step(plan: Plan, stream: ResidualStream, k: int) -> BlockWeights:
         for name in ("1", "beta"):
             scales[name, current] = 1.0
             scales[name, target] = -1.0
-    assert plan.lowering is not None
-    heads = builder(plan.lowering).write_attention(
-        plan.lowering, plan.gp, stream, Route(current, target, plan.gp.spatial_cov)
-    )
-    linear = isinstance(heads, LinearAttentionWeights)
-    sources = dict.fromkeys(group for _, group in scales)
-    return BlockWeights(
-        attention=heads,
-        feed_forward=copy_layer(stream, [*sources], target),
-        modulation=ModulationWeights(
-            listen=feature_index(k),
-            attention_scale=gate_table(stream, _FEATURES, {("1", current): 1.0})
-            if linear
-            else None,
-            attention_gate=gate_table(stream, _FEATURES, {("eta*alpha_sq", target): -1.0}),
-            feed_forward_scale=gate_table(stream, _FEATURES, scales),
-        ),
+    return scales
+
+
+def _modulation(
+    plan: Plan, stream: ResidualStream, k: int, scaled: Spectrum | None
+) -> ModulationWeights:
+    """Gates of block ``k``: linear in the features of its step or, with step sizes and momenta for
+    the spectrum ``scaled``, in the outputs of a network.
+    """
+    current, target = iterate_channel(stream, k), iterate_channel(stream, k + 1)
+    features: tuple[str, ...] = _FEATURES
+    words = {name: (name, 1.0) for name in features}
+    listen = feature_index(k)
+    if scaled is not None:
+        features, listen = ("1", *SCALED), np.arange(1 + len(SCALED))
+        eta = float(plan.method.step_size(k, scaled.lower, scaled.upper))
+        beta = float(plan.method.momentum(k, scaled.lower, scaled.upper))
+        words = {"1": ("1", 1.0), "beta": ("1", beta)}
+        words |= {n.replace("scale", "eta"): (n, eta) for n in SCALED}
+
+    def table(entries: dict[tuple[str, str], float]) -> np.ndarray:
+        combined: dict[tuple[str, str], float] = {}
+        for (name, group), coefficient in entries.items():
+            feature, factor = words[name]
+            combined[feature, group] = combined.get((feature, group), 0.0) + factor * coefficient
+        return gate_table(stream, features, combined)
+
+    return ModulationWeights(
+        listen=listen,
+        attention_scale=table({("1", current): 1.0})
+        if plan.lowering is not None and plan.lowering.score == "linear"
+        else None,
+        attention_gate=table({("eta*alpha_sq", target): -1.0}),
+        feed_forward_scale=table(_scales(plan, current, target)),
     )

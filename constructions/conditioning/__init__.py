@@ -1,8 +1,8 @@
 """How the diffusion time enters a model: features of ``t`` that its gates are linear in.
 
 Features are exact functions of ``alpha_t`` and ``sigma_t^2`` whose parameters are weights of the
-model. They are computed in float64 whatever the model's precision: they cost nothing, and rounding
-them is then the only error they add.
+model, or the outputs of a network of ``t``. They are computed in float64 whatever the model's
+precision: they cost nothing, and rounding them is then the only error that precision adds.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from constructions.conditioning.first_order import (
     time_features,
 )
 from constructions.conditioning.inverse_symbol import COMMON, InverseSymbolFeatures, step_index
+from constructions.conditioning.mlp import SCALED, NetworkFeatures
 from constructions.conditioning.paper import TOKEN_FEATURES, TokenFeatures
 from unroll.errors import ArgumentError
 from unroll.methods import METHODS
@@ -27,8 +28,10 @@ from unroll.methods import METHODS
 __all__ = [
     "COMMON",
     "PER_STEP",
+    "SCALED",
     "TOKEN_FEATURES",
     "FeatureSet",
+    "NetworkFeatures",
     "feature_index",
     "feature_names",
     "feature_set",
@@ -38,7 +41,7 @@ __all__ = [
 
 
 class FeatureSet(Protocol):
-    """Features of the diffusion time, for numpy arrays and torch tensors alike."""
+    """Exact features of the diffusion time, for numpy arrays and torch tensors alike."""
 
     def shapes(self, channels: int) -> dict[str, tuple[int, ...]]:
         """Name to shape of the weights that the features depend on."""
@@ -50,9 +53,11 @@ class FeatureSet(Protocol):
         """The features, each of the shape of ``alpha``."""
 
 
-def feature_set(architecture: Architecture) -> FeatureSet:
+def feature_set(architecture: Architecture) -> FeatureSet | NetworkFeatures:
     """The features that an architecture names."""
     name, steps = architecture.time_features, architecture.time_steps
+    if architecture.conditioning == "mlp":
+        return NetworkFeatures(architecture.time_hidden)
     if name in METHODS:
         return FirstOrder(name, steps)
     if name == "preconditioned":
