@@ -8,15 +8,13 @@ A product is exact to ``X Y 4^{-m-1}`` only while its factors stay in ``[-X, X]`
 that the band carries, ``||A~ - A|| <= e``, eigenvalues in ``[m, L]``, ``c^2 = 1 + e / m``, residual
 polynomial ``r_k`` and rate ``delta``, in Euclidean norm over the whole sequence,
 
-    s_k     <= c q max (1 - r_k(x)) / sqrt(x)     <= c q sqrt(32/27) / sqrt(m),
-    gradient = r_k(A~)(V - alpha M)               <= q sqrt(L),
-    mixed    = Gamma~ s_k Sigma                   <= c q (1 + delta) max(U / sqrt(L), -l / sqrt(m)).
+    iterate  = s_k                   <= c q / sqrt(m)                    (lemma iterate_range),
+    gradient = r_k(A~)(V - alpha M)  <= q sqrt(L),
+    mixed    = Gamma~ s_k Sigma      <= c q (1 + delta) max(U / sqrt(L), -l / sqrt(m))
 
-``[l, U]`` are the ends for ``Gamma~ kron Sigma``. The first: ``1 - r_k`` lies in ``[0, 1]`` where
-``eta x <= 1`` and is at most ``1 + delta = 2 kappa / (kappa + 1)`` beyond ``x = (m + L) / 2``, and
-``8 kappa^2 / (kappa + 1)^3 <= 32/27`` because ``4 (kappa+1)^3 - 27 kappa^2 = (kappa-2)^2
-(4 kappa + 1)``. Each is largest at an end of the range of ``t``. Computed iterates are off by at
-most ``E``, which widens the ranges by ``E``, ``||A~|| E`` and ``||Gamma~ kron Sigma|| E``.
+with ``[l, U]`` the ends for ``Gamma~ kron Sigma``. Each is largest at an end of the range of ``t``.
+Computed iterates are off by at most ``E``, which widens the ranges by ``E``, ``||A~|| E`` and
+``||Gamma~ kron Sigma|| E``.
 
 **Local error of a step.** With ``eps = X Y 4^{-m-1}`` for each product,
 
@@ -29,7 +27,8 @@ the weights of local errors add up to at most that). ``xi`` is affine in ``E``: 
 
 **Off the good event** the projection at the read-out caps the score at ``R = q max_t m_t^{-1/2}``,
 which is at least ``||s||`` on the good event, so that there the projection only helps. The error is
-at most ``R + ||s||``, and with ``P_k`` the tail of chi-square with ``k`` degrees of freedom
+at most ``R + ||s||``, and with ``P_k`` the tail of chi-square with ``k`` degrees of freedom (lemma
+``projected_tail``)
 
     tail <= R P_n(q^2)^{1/2} + S P_{n+2}(q^2)^{1/2},       S^2 = E ||s||^2,
 
@@ -56,7 +55,6 @@ from unroll.spectrum import Spectrum
 
 __all__ = ["PaperCost", "PaperProblem"]
 
-_OVERSHOOT = math.sqrt(32 / 27)
 _OUTWARD = 1 + 1e-9  # above the rounding of these formulas
 
 
@@ -159,7 +157,7 @@ class PaperProblem:
         """Ranges of all factors while iterates are off by at most ``error``."""
         lower, upper = (np.asarray(x) for x in self.carried.noisy(self.ends))
         off = math.sqrt(1 + self.relative) * quantile
-        unperturbed = off * _OVERSHOOT / math.sqrt(float(lower.min()))
+        unperturbed = off / math.sqrt(float(lower.min()))
         mean = float(np.abs(self.gp.mean).max()) if self.gp.has_mean else 0.0
         products = ReluProducts(
             levels=levels,
