@@ -134,6 +134,11 @@ def read_saved(path: str | Path) -> SavedModel:
         raise CertificateError(
             f"plan.method={plan.method_name!r}: the audit does not understand it"
         )
+    if plan.products is not None:
+        raise CertificateError(
+            "plan.products: the audit does not understand models that multiply by ReLUs; "
+            "certify bounds the error of their plans"
+        )
     architecture = description.get("architecture")
     if not isinstance(architecture, dict) or not isinstance(architecture.get("stream"), dict):
         raise CertificateError("architecture: is missing or not an object; save the model anew")
