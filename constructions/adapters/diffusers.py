@@ -34,6 +34,7 @@ __all__ = ["DiffusersModel", "ModelOutput", "make_scheduler", "sample", "time_ra
 #: v (batch, frames, channels) and diffusion times t (batch,) to the score.
 TorchScore = Callable[[Tensor, Tensor], Tensor]
 
+_MARGIN = 1e-6
 _PREDICTIONS = ("epsilon", "sample", "v_prediction")
 
 
@@ -156,12 +157,12 @@ class DiffusersModel(nn.Module):
                 "score",
                 f"t in [{shape.t_min:g}, {shape.t_max:g}]",
                 f"does not cover the scheduler's diffusion times [{low:.6g}, {high:.6g}]",
-                f"build the model with t_min={0.999 * low:.3g} and t_max={1.001 * high:.4g}",
+                f"build it with t_min={0.999 * low:.4g}, t_max={1.001 * high:.4g} (time_range)",
             )
 
 
 def time_range(scheduler: Any, steps: int | None = None) -> tuple[float, float]:
-    """Smallest and largest diffusion time at which a scheduler evaluates its model.
+    """A range of diffusion times that covers those at which a scheduler evaluates its model.
 
     Parameters
     ----------
@@ -169,15 +170,18 @@ def time_range(scheduler: Any, steps: int | None = None) -> tuple[float, float]:
         A scheduler of diffusers.
     steps
         Inference steps; by default the whole training schedule. Sets the scheduler's timesteps.
+
+    Returns
+    -------
+    Smallest and largest time, a little apart: schedulers know them to float32 only.
     """
     _checked(scheduler)
     if steps is None:
-        ends = torch.stack([scheduler.alphas_cumprod.max(), scheduler.alphas_cumprod.min()])
-        low, high = (-torch.log(ends.double())).tolist()
-        return low, high
-    scheduler.set_timesteps(integer("steps", steps, 1))
-    times = DiffusersModel(_nothing, scheduler).times(scheduler.timesteps)
-    return float(times.min()), float(times.max())
+        times = -torch.log(scheduler.alphas_cumprod.double())
+    else:
+        scheduler.set_timesteps(integer("steps", steps, 1))
+        times = DiffusersModel(_nothing, scheduler).times(scheduler.timesteps)
+    return float(times.min()) * (1 - _MARGIN), float(times.max()) * (1 + _MARGIN)
 
 
 def sample(

@@ -56,7 +56,7 @@ def scheduler_law(score: AffineScore, scheduler: Any, steps: int, **step_options
     scheduler.set_timesteps(integer("steps", steps, 1))
     model = DiffusersModel(_on_tensors(score), scheduler)
     size = score.frames * score.channels
-    noises = _noises(model, (4, score.frames, score.channels), step_options)
+    noises = _noises(scheduler, step_options)
     rows = 1 + size * (1 + sum(noise.scale > 0 for noise in noises))
     if rows > _ROWS:
         remedy = "take fewer steps or frames, or a deterministic scheduler"
@@ -92,15 +92,12 @@ class _Noise:
         return self.scale * torch.randn(shape, generator=generator, dtype=self.dtype).double()
 
 
-def _noises(
-    model: DiffusersModel, shape: tuple[int, int, int], options: dict[str, Any]
-) -> list[_Noise]:
-    """The noise of every step."""
-    scheduler = model.scheduler
+def _noises(scheduler: Any, options: dict[str, Any]) -> list[_Noise]:
+    """The noise of every step. No score changes it: that of N(0, I) keeps all sizes at 1."""
     if not takes_generator(scheduler, None):
         return [_Noise()] * len(scheduler.timesteps)
-    found = []
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    model, found = DiffusersModel(_white, scheduler), []
+    x = torch.randn((4, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for timestep in scheduler.timesteps:
         twin = copy.deepcopy(model)
         after = _step(model, x, timestep, 0, options)
@@ -133,6 +130,10 @@ def _step(
     prediction = model(scheduler.scale_model_input(x, timestep), timestep).sample
     after: Tensor = scheduler.step(prediction, timestep, x, **generator, **options).prev_sample
     return after.double()
+
+
+def _white(v: Tensor, t: Tensor) -> Tensor:
+    return -v
 
 
 def _on_tensors(score: AffineScore) -> Callable[[Tensor, Tensor], Tensor]:
