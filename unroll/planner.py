@@ -11,6 +11,7 @@ from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
 from unroll.lowering_choice import choose_lowering
 from unroll.methods import METHODS, get_method
+from unroll.paper import plan_paper
 from unroll.plan import METHOD_NAMES, Plan
 from unroll.refusals import below_floor, too_deep
 from unroll.request import Request
@@ -27,19 +28,20 @@ _SMALLEST_T, _LARGEST_T = 1e-12, 1e3
 def make_plan(
     gp: GaussianProcess,
     *,
-    method: str = "chebyshev",
+    method: str | None = None,
     attention: str | None = None,
     tol: float = 1e-6,
     t_min: float = 0.01,
     t_max: float = 5.0,
     dtype: str = "float64",
-    activation: str = "relu",
-    heads: str = "knot",
+    activation: str | None = None,
+    heads: str | None = None,
     bandwidth: int | None = None,
     frequencies: int | None = None,
     rounding: str | None = None,
     max_layers: int = 4000,
     objective: str | None = None,
+    preset: str | None = None,
 ) -> Plan:
     """Choose depth and heads so that the score error stays below ``tol``.
 
@@ -48,9 +50,10 @@ def make_plan(
     gp
         The problem.
     method
-        ``"gradient"``, ``"neumann"`` or ``"chebyshev"``; ``"preconditioned"`` (a handful of steps,
-        two layers each) or ``"spectral"`` (one layer, a head per eigenmode); ``"auto"`` picks the
-        method and the attention that are best by ``objective`` (`unroll.candidates`).
+        ``"gradient"``, ``"neumann"`` or ``"chebyshev"`` (the default); ``"preconditioned"`` (a
+        handful of steps, two layers each) or ``"spectral"`` (one layer, a head per eigenmode);
+        ``"auto"`` picks the method and the attention that are best by ``objective``
+        (`unroll.candidates`).
     attention
         ``"softmax"`` (one head with attention sinks, the default), ``"relu"`` (lag heads),
         ``"alibi"`` (a softmax head with a linear bias per exponential; for kernels that are close
@@ -63,9 +66,11 @@ def make_plan(
     dtype
         ``"float64"`` or ``"float32"``; ``tol`` must exceed what its rounding allows.
     activation
-        Feed-forward activation: ``"relu"``, ``"gelu"``, ``"gelu_tanh"`` or ``"silu"``.
+        Feed-forward activation: ``"relu"`` (the default), ``"gelu"``, ``"gelu_tanh"`` or
+        ``"silu"``.
     heads
-        For ReLU attention: ``"knot"`` (one head per lag) or ``"trapezoid"`` (the paper's four).
+        For ReLU attention: ``"knot"`` (one head per lag, the default) or ``"trapezoid"`` (the
+        paper's four).
     bandwidth
         For ReLU attention: largest lag that is kept; by default the smallest that ``tol`` allows.
     frequencies
@@ -78,7 +83,11 @@ def make_plan(
     max_layers
         A plan with more blocks than this is refused.
     objective
-        For ``method="auto"``: ``"depth"``, ``"heads"``, ``"parameters"`` or ``"flops"``.
+        For ``method="auto"``: ``"depth"`` (the default), ``"heads"``, ``"parameters"`` or
+        ``"flops"``.
+    preset
+        ``"paper"``: the model of Fu et al. as they construct it (`unroll.paper`). It fixes method,
+        attention, activation and how the diffusion time enters.
 
     Raises
     ------
@@ -89,6 +98,24 @@ def make_plan(
     """
     if not isinstance(gp, GaussianProcess):
         raise ArgumentError("gp", gp, "must be a GaussianProcess", "make one first")
+    if preset is not None:
+        choice("preset", preset, ("paper",))
+        fixed = {
+            "method": method,
+            "attention": attention,
+            "activation": activation,
+            "heads": heads,
+            "frequencies": frequencies,
+            "rounding": rounding,
+            "objective": objective,
+        }
+        for name, value in fixed.items():
+            if value is not None:
+                raise ArgumentError(
+                    name, value, f"is fixed by preset={preset!r}", "leave one of the two out"
+                )
+    method = "chebyshev" if method is None else method
+    activation = "relu" if activation is None else activation
     choice("method", method, (*METHOD_NAMES, "auto"))
     choice("dtype", dtype, DTYPES)
     choice("activation", activation, ACTIVATION_ROUNDINGS)
@@ -116,7 +143,14 @@ def make_plan(
         "activation": activation,
         "max_layers": max_layers,
     }
-    relu: dict[str, Any] = {"heads": heads, "bandwidth": bandwidth, "frequencies": frequencies}
+    if preset == "paper":
+        del common["activation"]
+        return plan_paper(gp, bandwidth=bandwidth, **common)
+    relu: dict[str, Any] = {
+        "heads": "knot" if heads is None else heads,
+        "bandwidth": bandwidth,
+        "frequencies": frequencies,
+    }
     if method == "auto":
         return best_plan(gp, attention=attention, objective=objective or "depth", **common)
     if objective is not None:

@@ -21,9 +21,8 @@ from unroll.rounding import ACTIVATION_ROUNDINGS
 @click.option(
     "--method",
     type=click.Choice([*METHOD_NAMES, "auto"]),
-    default="chebyshev",
-    show_default=True,
-    help="Method to unroll; `neumann` is `gradient` by another name, `auto` the best of all.",
+    help="Method to unroll; `neumann` is `gradient` by another name, `auto` the best of all "
+    "[default: chebyshev].",
 )
 @click.option(
     "--attention",
@@ -39,18 +38,15 @@ from unroll.rounding import ACTIVATION_ROUNDINGS
 @click.option(
     "--heads",
     type=click.Choice(["knot", "trapezoid"]),
-    default="knot",
-    show_default=True,
-    help="ReLU attention: one head per lag, or the paper's four.",
+    help="ReLU attention: one head per lag, or the paper's four [default: knot].",
 )
 @click.option("--bandwidth", type=int, help="ReLU attention: largest lag kept [default: chosen].")
 @click.option(
     "--activation",
     type=click.Choice(list(ACTIVATION_ROUNDINGS)),
-    default="relu",
-    show_default=True,
-    help="Activation of the feed-forward layers.",
+    help="Activation of the feed-forward layers [default: relu].",
 )
+@click.option("--preset", type=click.Choice(["paper"]), help="The model as Fu et al. build it.")
 @click.option(
     "--out", "out", type=click.Path(), required=True, metavar="DIR", help="Folder to write."
 )
