@@ -32,8 +32,8 @@ __all__ = ["HINGE_GAPS", "GateNetwork", "activation_function"]
 # The bounds below are sums of positive terms and themselves computed in float64.
 _OUTWARD = 1.01
 
-#: ``sup |act(z) - relu(z)|``, rounded up: 0.27846 (Lambert's W at 1/e), 0.16998 and 0.17005.
-HINGE_GAPS = {"relu": 0.0, "silu": 0.2785, "gelu": 0.17, "gelu_tanh": 0.1701}
+#: ``sup |act(z) - relu(z)|``, rounded up (lemma ``smooth_hinge``): 0.2785, 0.1700 and 0.1701.
+HINGE_GAPS = {"relu": 0.0, "silu": 0.279, "gelu": 0.171, "gelu_tanh": 0.171}
 
 
 def activation_function(x: Array, name: str) -> Array:
