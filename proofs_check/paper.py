@@ -200,6 +200,6 @@ class _Proof:
         claimed = getattr(self.products, name)
         if not ball(claimed) >= needed:
             raise CertificateError(
-                f"products.{name}={claimed:.6g}: is not shown to be enough, {round_up(needed):.6g} "
+                f"products.{name}={claimed:.9g}: is not shown to be enough, {round_up(needed):.9g} "
                 "is; plan anew"
             )
