@@ -84,10 +84,8 @@ def fit_twist(
                 if value is None:
                     return None
                 known[u] = value
-        before = np.zeros(points)
-        before[: len(series)] = series
         series = interpolate(np.array([[known[u]] for u in lobatto(points)]))[0]
-        change = float(np.sum(np.abs(series - before)))
-        if change <= _PRECISION or points >= _MOST_POINTS:
+        tail = float(np.sum(np.abs(series[3 * points // 4 :])))
+        if tail <= _PRECISION or points >= _MOST_POINTS:
             return tuple(map(float, series))
         points = 2 * points - 1

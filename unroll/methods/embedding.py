@@ -47,8 +47,7 @@ def embed(kernel: Kernel, frames: int) -> tuple[int, Array]:
     """
     frames = integer("frames", frames, 1)
     if isinstance(kernel, CircleExponential):
-        kernel.matrix(1)
-        kernel.tail_sum(0, frames)  # refuses a circle that is too small
+        kernel.tail_sum(frames - 1, frames)  # refuses a circle that is too small
         return kernel.period, np.maximum(_symbol(kernel, kernel.period), 0.0)
     period = 2 << (frames - 1).bit_length()
     symbol = _symbol(kernel, period)

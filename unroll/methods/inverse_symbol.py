@@ -138,13 +138,13 @@ class InverseSymbol:
         twist
             Take the coupling of the two ends out of the spectrum, where that is possible.
         """
-        steps = in_range("steps", integer("steps", steps, 1), 1, MOST_STEPS)  # type: ignore[assignment]
-        frames = integer("frames", frames, 1)
+        if integer("steps", steps, 1) > MOST_STEPS:
+            condition = f"must be at most {MOST_STEPS}"
+            raise ArgumentError("steps", steps, condition, "a few steps are enough")
         log_range = log_noise_range(spatial_eigenvalues, t_min, t_max)
-        spectra = Spectra(kernel, frames, log_range)
-        chosen = spectra.twisted() if twist else None
-        chosen = chosen or spectra
-        return cls._of(chosen, chosen.fit(int(steps))[0])
+        spectra = Spectra(kernel, integer("frames", frames, 1), log_range)
+        spectra = (spectra.twisted() if twist else None) or spectra
+        return cls._of(spectra, spectra.fit(steps)[0])
 
     @classmethod
     def _of(cls, spectra: Spectra, rows: Rows) -> InverseSymbol:
@@ -208,6 +208,7 @@ class InverseSymbol:
         b = trailing_shape("b", b, temporal.shape[0], len(mu))
         times = diffusion_times("t", t)[..., None]
         signal, noise = alpha_sq(times) * mu, sigma_sq(times) + 0.0 * mu
+        self._check_range(noise / signal, t)
         gates, sizes = self.gates(signal, noise, 1.0), self.steps(noise / signal)
         product = _temporal_product(temporal)
         # channels of the eigenbasis of Sigma before frames: FFTs run along the last axis
@@ -217,6 +218,13 @@ class InverseSymbol:
             residual = signal[..., None] * product(s) + noise[..., None] * s + right
             s = s - eta[..., None] * block_product(gates, self.period, residual)
             yield np.swapaxes(s, -1, -2) @ rotation.T
+
+    def _check_range(self, x: Array, t: ArrayLike) -> None:
+        low, high = self.log_range
+        y, slack = np.log(x), 1e-9 * (high - low)
+        if y.min() < low - slack or y.max() > high + slack:
+            condition = "(e^t - 1) / mu leaves the range of the design"
+            raise ArgumentError("t", t, condition, "design for a wider range of t")
 
     def relative_error(
         self, kernel: Kernel, frames: int, spatial_cov: ArrayLike, t: float

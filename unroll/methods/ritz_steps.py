@@ -22,6 +22,8 @@ __all__ = ["Samples", "fit_steps", "interpolate", "lobatto", "stable_order"]
 
 _MOST_POINTS = 129
 _PRECISION = 1e-13  # relative errors of the score below it are rounding
+_CHOP = 1e-15  # relative size of coefficients that are rounding
+_SURELY = 0.1  # errors so far below what is asked for need no close look
 _EXHAUSTIVE = 6  # all orders of up to so many steps are tried
 
 
@@ -83,12 +85,13 @@ def lobatto(points: int) -> list[float]:
     return [math.sin(math.pi * k / (2 * (points - 1))) for k in range(1 - points, points, 2)]
 
 
-def fit_steps(samples: Samples, steps: int) -> tuple[Array, float]:
+def fit_steps(samples: Samples, steps: int, enough: float = 0.0) -> tuple[Array, float]:
     """Chebyshev coefficients (steps, n) of the step sizes, and the largest error they leave.
 
     Tries to leave all roots free, then to tie more and more of them, then to tie two to each of
-    the largest, which removes what rounding left of them; the first fit as good as the best steps
-    at every point is taken, otherwise the one with the smallest error.
+    the largest, which removes what rounding left of them. The first fit as good as the best steps
+    at every point is taken, or with an error of at most `enough`; otherwise the one with the
+    smallest error.
     """
     fits = []
     free = [(0, 0), (steps // 2, 0), (steps - 2, 0), (steps - 1, 0), (steps - 2, 1), (steps - 3, 2)]
@@ -97,14 +100,16 @@ def fit_steps(samples: Samples, steps: int) -> tuple[Array, float]:
             continue
         tied = samples.tied_outliers(count)
         tied = tied + tied[:twice]
-        series, error, good = _fit(samples, steps, tied)
+        series, error, good = _fit(samples, steps, tied, enough)
         fits.append((series, error))
-        if good:
+        if good or error <= enough:
             return fits[-1]
     return min(fits, key=lambda fit: fit[1])
 
 
-def _fit(samples: Samples, steps: int, tied: list[tuple[bool, int]]) -> tuple[Array, float, bool]:
+def _fit(
+    samples: Samples, steps: int, tied: list[tuple[bool, int]], enough: float
+) -> tuple[Array, float, bool]:
     """Points are doubled until the interpolant is as good between them as what it interpolates."""
     points = 17
     while True:
@@ -114,9 +119,10 @@ def _fit(samples: Samples, steps: int, tied: list[tuple[bool, int]]) -> tuple[Ar
         if good:
             return series, error, error <= 1.05 * samples.best_error(steps) + _PRECISION
         if 2 * points - 1 >= _MOST_POINTS:
-            # rounding may show anywhere: look closely
-            close = _between(points, points) + _between(2 * points - 1, 2 * points)
-            error, _ = _compare(samples, steps, tied, series, close)
+            if error > _SURELY * enough:
+                # rounding may show anywhere: look closely
+                close = _between(points, points) + _between(2 * points - 1, 2 * points)
+                error, _ = _compare(samples, steps, tied, series, close)
             return series, error, False
         points = 2 * points - 1
 
@@ -140,7 +146,10 @@ def _between(points: int, most: int) -> list[float]:
 
 
 def interpolate(table: Array) -> Array:
-    """Coefficients (K, points) of the interpolant through values (points, K) at `lobatto`."""
+    """Coefficients (K, n) of the interpolant through values (points, K) at `lobatto`.
+
+    Coefficients at the end that are rounding are left out: ``n <= points``.
+    """
     points = len(table)
     weights = np.full(points, 1.0)
     weights[0] = weights[-1] = 0.5
@@ -149,8 +158,9 @@ def interpolate(table: Array) -> Array:
     series = 2.0 / (points - 1) * basis.T @ (weights[:, None] * table)
     series[0] /= 2.0
     series[-1] /= 2.0
-    transposed: Array = series.T
-    return transposed
+    size = np.max(np.abs(series) / np.max(np.abs(series), axis=0), axis=1)
+    kept: Array = series[: np.flatnonzero(size > _CHOP)[-1] + 1].T
+    return kept
 
 
 def stable_order(step_sizes: Array, largest: float) -> tuple[int, ...]:

@@ -85,9 +85,12 @@ class Spectra:
         twist = fit_twist(self.column, self.symbol, self.period, self.log_range)
         return Spectra(self.kernel, self.frames, self.log_range, twist) if twist else None
 
-    def fit(self, steps: int) -> tuple[Rows, float]:
-        """Step sizes in a stable order, and the largest error that they leave."""
-        series, error = fit_steps(self.samples, steps)
+    def fit(self, steps: int, enough: float = 0.0) -> tuple[Rows, float]:
+        """Step sizes in a stable order, and the largest error that they leave.
+
+        Step sizes with an error of at most `enough` are taken without looking for better ones.
+        """
+        series, error = fit_steps(self.samples, steps, enough)
         hardest = chebyshev_series(tuple(series.T), -1.0)
         order = stable_order(hardest, 1.0 + float(self.samples.at(-1.0).excess.max()))
         return tuple(tuple(map(float, series[k])) for k in order), error
@@ -102,7 +105,7 @@ class Spectra:
             possible = possible or steps
             if steps >= possible + _MORE_STEPS:
                 break
-            rows, error = self.fit(steps)
+            rows, error = self.fit(steps, tol)
             if error <= tol:
                 return rows
         return None
