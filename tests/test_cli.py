@@ -103,9 +103,13 @@ def test_fit_csv_with_options(
 def test_plan_lists_every_combination(gp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", str(gp_path), "--tol", "1e-3"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"method +attention +layers +heads +parameters +flops +memory +bound", shown)
+    assert re.search(
+        r"method +attention +conditioning +layers +heads +parameters +flops +memory +bound", shown
+    )
     assert run(["plan", str(gp_path), "--tol", "1e-3", "--json"]) == 0
     plans = one_object(capsys.readouterr().out)["plans"]
+    *plans, paper = plans
+    assert (paper["conditioning"], paper["heads"]) == ("products", None)
     kinds = {(row["method"], row["attention"]) for row in plans}
     methods = [m for m in METHOD_NAMES if m not in ("neumann", "spectral")]
     assert kinds == {(m, a) for m in methods for a in LOWERINGS} | {("spectral", "eigenmodes")}
@@ -125,7 +129,7 @@ def test_plan_counts_what_build_builds(
     gp_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["plan", str(gp_path), "--tol", "1e-3", "--json"]) == 0
-    plans = one_object(capsys.readouterr().out)["plans"]
+    *plans, _ = one_object(capsys.readouterr().out)["plans"]
     for row in plans:
         out = tmp_path / "m"
         request = ["--method", row["method"], "--tol", "1e-3"]
@@ -144,7 +148,8 @@ def test_plan_says_why_a_row_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     GaussianProcess(Polynomial(8.0, 0.5), 64, [[1.0]]).save(tmp_path / "gp.json")
     arguments = ["plan", str(tmp_path / "gp.json"), "--tol", "1e-9", "--max-layers", "1000"]
     assert run([*arguments, "--json"]) == 0
-    rows = {(r["method"], r["attention"]): r for r in one_object(capsys.readouterr().out)["plans"]}
+    plans = one_object(capsys.readouterr().out)["plans"][:-1]
+    rows = {(r["method"], r["attention"]): r for r in plans}
     gradient = rows["gradient", "softmax"]
     assert gradient["layers"] > 1000
     stated = int(re.search(r"needs (\d+) layers", gradient["reason"])[1])
@@ -154,7 +159,9 @@ def test_plan_says_why_a_row_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert run([*arguments, "--dtype", "float32", "--json"]) == 0
     for row in one_object(capsys.readouterr().out)["plans"]:
         assert row["layers"] is None
-        if row["method"] in ("gradient", "chebyshev"):
+        if row["conditioning"] == "products":
+            assert "leaves no room" in row["reason"]
+        elif row["method"] in ("gradient", "chebyshev"):
             assert ("float32 floor" in row["reason"]) == (row["attention"] != "alibi")
         elif row["attention"] != "alibi":
             assert "leaves no room in float32" in row["reason"]

@@ -34,11 +34,11 @@ class Candidate:
     Attributes
     ----------
     method, attention, conditioning
-        What was asked of `unroll.make_plan`.
+        What was asked of `unroll.make_plan`; conditioning ``"products"`` is ``preset="paper"``.
     plan
         The plan, or ``None`` where there is none. One that is only too deep is described, too.
     cost
-        Its sizes.
+        Its sizes; those of the paper's own model are known once its weights are written.
     layers
         Blocks, known for every plan that is too deep.
     reason
@@ -75,13 +75,19 @@ def candidates(
         mechanisms = ["eigenmodes"] if method == "spectral" else [*LOWERINGS]
         for mechanism in mechanisms:
             if attention in (None, mechanism):
-                rows.append(_candidate(gp, method, mechanism, "exact", options))
+                request = {"method": method}
+                if method != "spectral":
+                    request["attention"] = mechanism
+                rows.append(_candidate(gp, (method, mechanism, "exact"), request, options))
+    if attention in (None, "relu") and options.get("activation") in (None, "relu"):
+        paper = {name: value for name, value in options.items() if name != "activation"}
+        rows.append(_candidate(gp, ("gradient", "relu", "products"), {"preset": "paper"}, paper))
     return rows
 
 
 def frontier(rows: list[Candidate]) -> list[Candidate]:
     """The candidates that no other beats in every respect."""
-    known = [row for row in rows if row.reason is None]
+    known = [row for row in rows if row.reason is None and row.cost is not None]
     return [row for row in known if not any(_beats(other, row) for other in known)]
 
 
@@ -95,7 +101,7 @@ def best_plan(gp: GaussianProcess, *, objective: str = "depth", **options: Any) 
     """
     choice("objective", objective, OBJECTIVES)
     rows = candidates(gp, **options)
-    feasible = [row for row in rows if row.reason is None]
+    feasible = [row for row in rows if row.reason is None and row.cost is not None]
     if not feasible:
         reasons = "; ".join(f"{row.method} x {row.attention}: {row.reason}" for row in rows)
         raise ArgumentError(
@@ -108,16 +114,14 @@ def best_plan(gp: GaussianProcess, *, objective: str = "depth", **options: Any) 
 
 
 def _candidate(
-    gp: GaussianProcess, method: str, attention: str, conditioning: str, options: dict[str, Any]
+    gp: GaussianProcess,
+    name: tuple[str, str, str],
+    request: dict[str, Any],
+    options: dict[str, Any],
 ) -> Candidate:
     from unroll.planner import make_plan  # which offers the best of these
 
-    name = (method, attention, conditioning)
-    request: dict[str, Any] = {
-        "method": method,
-        "attention": None if method == "spectral" else attention,
-        **options,
-    }
+    request = request | options
     reason, layers = None, None
     try:
         plan = make_plan(gp, **request)
@@ -130,8 +134,7 @@ def _candidate(
         if error.argument not in _OF_THE_ROW or not 0 < options.get("tol", 0.5) < 1:
             raise  # nothing to do with this combination
         return Candidate(*name, None, None, None, str(error))
-    sizes = cost(plan)
-    return Candidate(*name, plan, sizes, sizes.layers, reason)
+    return Candidate(*name, plan, cost(plan), plan.layers, reason)
 
 
 def _beats(one: Candidate, other: Candidate) -> bool:

@@ -55,8 +55,10 @@ class _Layer:
     alive: int
 
 
-def cost(plan: Plan) -> Cost:
-    """Sizes of the model that a plan compiles to."""
+def cost(plan: Plan) -> Cost | None:
+    """Sizes of the model that a plan compiles to; ``None`` for the paper's own model."""
+    if plan.products is not None:
+        return None
     n, d = plan.gp.frames, plan.gp.channels
     width, groups = _width(plan), 2 + plan.gp.has_mean
     outer = width * (2 * d + n)

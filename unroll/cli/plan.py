@@ -28,11 +28,12 @@ _FORMATS = {
 @click.option("--certify", is_flag=True, help="Prove a bound for every row (takes longer).")
 @json_option
 def command(gp_path: str, certify: bool, as_json: bool, **options: Any) -> None:
-    """Layers, heads, parameters, flops, memory and error of every method x attention.
+    """Layers, heads, parameters, flops, memory and error of every construction.
 
     GP.JSON is what `unroll fit` writes. `neumann` is `gradient` by another name and is not listed
-    twice. Flops are those of one plain forward pass for one sequence, memory is in bytes. The bound
-    is the planned relative rms score error, for every t in the range: proved beforehand for
+    twice; conditioning `products` is the model of Fu et al. as they build it (--preset paper).
+    Flops are those of one plain forward pass for one sequence, memory is in bytes. The bound is
+    the planned relative rms score error, for every t in the range: proved beforehand for
     first-order methods in float64, a prediction for the others; --certify proves it. A star marks
     the constructions that no other beats in layers, heads, parameters and flops alike. Below the
     table stands why a row would be refused.
@@ -49,15 +50,17 @@ def command(gp_path: str, certify: bool, as_json: bool, **options: Any) -> None:
         f"in [{options['t_min']:g}, {options['t_max']:g}], {options['dtype']}\n"
     )
     shown = [name for name in _FORMATS if certify or name != "certified"]
-    header = ("", "method", "attention", *shown)
+    header = ("", "method", "attention", "conditioning", *shown)
     click.echo(table(header, [_cells(row, shown) for row in rows]))
     for row in rows:
         if row["reason"]:
-            click.echo(f"\n{row['method']} x {row['attention']}: {row['reason']}")
+            names = f"{row['method']} x {row['attention']} x {row['conditioning']}"
+            click.echo(f"\n{names}: {row['reason']}")
 
 
 def _cells(row: dict[str, Any], shown: list[str]) -> list[str]:
-    return ["*" if row["frontier"] else "", row["method"], row["attention"]] + [
+    names = [row[name] for name in ("method", "attention", "conditioning")]
+    return ["*" if row["frontier"] else "", *names] + [
         "-" if row[name] is None else _FORMATS[name].format(row[name]) for name in shown
     ]
 
@@ -68,6 +71,7 @@ def _row(one: Candidate, best: bool, certify: bool) -> dict[str, Any]:
     row |= {
         "method": one.method,
         "attention": one.attention,
+        "conditioning": one.conditioning,
         "layers": one.layers,
         "frontier": best,
         "reason": one.reason,
