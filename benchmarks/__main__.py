@@ -28,7 +28,7 @@ from benchmarks.suite import KERNELS, Case, Group, run_group  # noqa: E402
 RESULTS = Path(__file__).resolve().parent / "results"
 METHODS = {method.name: method for method in (*OURS, *PEERS)}
 QUICK = Settings()
-FULL = Settings(rounds=11, budget=8.0, patience=5.0, once=120.0)
+FULL = Settings(rounds=15, budget=8.0, patience=5.0, once=120.0)
 QUICK_SIZES, FULL_SIZES = (64, 256, 1024, 4096), (64, 256, 1024, 4096, 16384)
 QUICK_KERNELS = ("exponential", "polynomial", "logarithmic")
 

@@ -14,6 +14,9 @@ from benchmarks.reference import exact_score
 from benchmarks.timing import Seconds, Task, in_turns, seconds_of
 from unroll.validation import Array
 
+#: A constructor that took less is called once more, untraced, to be timed.
+_QUICK = 0.5
+
 
 @dataclass(frozen=True)
 class Result:
@@ -35,9 +38,9 @@ class Result:
         Seconds of what is done once for all t.
     new_t, further
         Seconds of a score at a new t, set-up included, and of one more at the same t.
-    bytes_constructor, bytes_score
-        The most held while constructing, and while scoring at a new t: what the constructor and
-        `setup` keep, and the working memory.
+    bytes_score
+        The most held while scoring at a new t: what the constructor and `setup` keep, and the
+        working memory.
     """
 
     method: str
@@ -48,7 +51,6 @@ class Result:
     constructor: float | None = None
     new_t: Seconds | None = None
     further: Seconds | None = None
-    bytes_constructor: int | None = None
     bytes_score: int | None = None
 
     @property
@@ -74,7 +76,7 @@ class Settings:
     """
 
     target: float = 1e-6
-    rounds: int = 7
+    rounds: int = 11
     budget: float = 3.0
     patience: float = 1.0
     once: float = 5.0
@@ -127,24 +129,25 @@ def _prepare(
         error=error,
         first=first,
         constructor=constructor,
-        bytes_constructor=built.peak,
         bytes_score=built.held + used.peak,
     )
 
 
 def _construct(method: type[Method], problem: Problem) -> tuple[Method, float, Memory]:
     """The method, the seconds it took to make, and the memory."""
-    seconds: list[float] = []
+    made: list[tuple[float, Method]] = []
 
     def build() -> Method:
         start = time.perf_counter()
-        made = method(problem)
-        seconds.append(time.perf_counter() - start)
-        return made
+        built = method(problem)
+        made.append((time.perf_counter() - start, built))
+        return built
 
     memory = traced(build, uses_torch=method.uses_torch)
-    made = build()  # once more, untraced: tracing slows Python down
-    return made, seconds[-1], memory
+    if made[-1][0] < _QUICK:
+        build()  # once more, untraced: tracing slows Python down
+    seconds, latest = made[-1]
+    return latest, latest.seconds_built or seconds, memory
 
 
 def _score(made: Method, t: float, v: Array) -> Array:

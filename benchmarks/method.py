@@ -34,6 +34,10 @@ class Method:
         Python module that must be installed.
     uses_torch
         Whether its memory is torch's.
+    always
+        Whether it runs however long its constructor takes.
+    seconds_built
+        Seconds of a constructor whose main part is shared between cases, and so not seen; or None.
     note
         Settings that `calibrate` chose, for the table.
     """
@@ -45,6 +49,8 @@ class Method:
     dense_per_channel: ClassVar[bool] = False
     module: ClassVar[str | None] = None
     uses_torch: ClassVar[bool] = False
+    always: ClassVar[bool] = False
+    seconds_built: float | None = None
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

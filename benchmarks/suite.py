@@ -81,6 +81,8 @@ def _too_slow(
         return None
     size, result = last
     constructor, score = (float(frames / size) ** power for power in method.growth)
+    if method.always:
+        constructor = 0.0
     if result.constructor is not None and constructor * result.constructor > settings.once:
         return f"set-up ~{constructor * result.constructor:.0f} s"
     if result.seconds_score is not None and score * result.seconds_score > settings.patience:
