@@ -1,11 +1,13 @@
-"""The attention of one saved block, as an operator in balls.
+"""The attention of one saved block that carries ``Gamma``, as an operator in balls.
 
 Scores depend on positions alone, so the heads apply a fixed matrix: on sequences (frames,
 channels) it is ``sum_h P_h kron (V O_h)``, with ``P_h`` the pattern of head ``h``, ``V`` the value
-map and ``O_h`` the output map. The ideal is ``Gamma~ kron Sigma``. With ``O_h = c_h I + rest_h``
-the distance is at most
+map and ``O_h`` the output map. The ideal is ``Gamma~ kron W`` for a given channel map ``W``. With
+``O_h = c_h I + rest_h`` the distance is at most
 
-    ||sum_h c_h P_h - Gamma~|| ||V|| + ||Gamma~|| ||V - Sigma|| + sum_h ||P_h|| ||V|| ||rest_h||.
+    ||sum_h c_h P_h - Gamma~|| ||V|| + ||Gamma~|| ||V - W|| + sum_h ||P_h|| ||V|| ||rest_h||.
+
+Heads of linear attention share one output map, and their patterns are Toeplitz.
 """
 
 from __future__ import annotations
@@ -16,22 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat
 
-from proofs_check.arithmetic import (
-    growth,
-    largest_factor,
-    logit_roundings,
-    pattern_roundings,
-    roundings,
-    schur,
-)
+from proofs_check.arithmetic import growth, largest_factor, roundings, schur
 from proofs_check.balls import ball_matrix, frobenius, round_up
 from proofs_check.carried import carried_autocov
+from proofs_check.certificate import CertificateError
+from proofs_check.exponential_sums import doubled
 from proofs_check.saved_model import SavedModel
+from proofs_check.score_heads import ScoreHeads, ball_sum, schur_norm
+from proofs_check.sinusoids import cosine_columns, feature_roundings, spread
 from unroll.rounding import unit_roundoff
 
-__all__ = ["AttentionOperator", "AttentionReading"]
-
-Rows = list[list[arb]]
+__all__ = ["AttentionOperator", "AttentionReading", "check_route"]
 
 # Sums of fewer than 10^5 positive floats, and conversions of balls to floats.
 _FLOAT_EVALUATION = 1 + 1e-10
@@ -58,157 +55,140 @@ class AttentionReading:
     rounding: float
 
 
-@dataclass(frozen=True)
-class _Head:
-    """One head's pattern on the frames, and its rounding errors in units of u."""
-
-    pattern: Rows
-    sizes: np.ndarray
-    errors: np.ndarray
-
-
 class AttentionOperator:
-    """The attention of the blocks of one model; equal blocks are worked out once."""
+    """The attention of the blocks of one model; equal blocks are worked out once.
 
-    def __init__(self, model: SavedModel, gamma: list[arb]) -> None:
+    Parameters
+    ----------
+    gamma
+        The kernel's ``gamma(0), ..., gamma(frames - 1)``.
+    channel_map
+        ``W``, what values are multiplied by.
+    """
+
+    def __init__(self, model: SavedModel, gamma: list[arb], channel_map: arb_mat) -> None:
         self.model, self.plan = model, model.plan
-        self.frames = model.plan.gp.frames
-        self.softmax = model.kind["attention"]["score"] == "softmax"
         self.unit = unit_roundoff(model.plan.dtype)
         assert self.plan.lowering is not None
         self.gamma = carried_autocov(self.plan.lowering, gamma)
+        self.norm, self.channel_map = doubled(self.gamma), channel_map
         self._read: dict[bytes, AttentionReading] = {}
 
-    def read(self, w: dict[str, np.ndarray], current: str, target: str) -> AttentionReading:
-        """The distance of a block's attention from ``Gamma~ kron Sigma``.
+    def read(self, k: int, current: str, target: str) -> AttentionReading:
+        """The distance of a block's attention from ``Gamma~ kron W``.
 
         Its values must come from ``current`` alone and be written to ``target`` alone.
         """
+        w = self.model.block(k)
+        check_route(self.model, k, {current}, target)
         value = w["attention.value"][self.model.channels[current]]
-        output = w["attention.output"][:, :, self.model.channels[target]]
+        output = w["attention.output"][..., self.model.channels[target]]
         names = [n for n in sorted(w) if n.startswith("attention.")]
         key = b"".join(w[n].tobytes() for n in names if n != "attention.output")
         key += output.tobytes()
         if key not in self._read:
+            score = self.model.attention_shape(k)["score"]
             with np.errstate(over="ignore", invalid="ignore"):  # absurd weights: infinite bounds
-                self._read[key] = self._work_out(w, value, output)
+                if score == "linear":
+                    self._read[key] = self._linear(w, value, output)
+                else:
+                    heads = ScoreHeads(self.model, w, score)
+                    self._read[key] = self._work_out(heads, value, output)
         return self._read[key]
 
     def _work_out(
-        self, w: dict[str, np.ndarray], value: np.ndarray, output: np.ndarray
+        self, heads: ScoreHeads, value: np.ndarray, output: np.ndarray
     ) -> AttentionReading:
-        n, channels = self.frames, output.shape[2]
-        position = _positions(self.model)
-        keys = _affine(position, w["attention.key"], w["attention.key_bias"])
+        n, channels = len(self.gamma), output.shape[2]
         v = frobenius(ball_matrix(value))
         total = [[arb(0)] * n for _ in range(n)]
         stray = arb(0)
         count = n + roundings(value) + roundings(output.reshape(-1, channels))
         rounding, peak = np.zeros((n, n)), 0.0
         for h, own in enumerate(output):
-            head = self._head(w, h, position, keys)
+            head = heads.head(h)
             peak = max(peak, float(head.sizes.max()))
-            factor = arb(float(own[0, 0]))
-            rest = ball_matrix(own) - factor * ball_matrix(np.eye(channels))
+            factor, off = _scaled_identity(own)
             for row, more in zip(total, head.pattern, strict=True):
                 for j in range(n):
                     row[j] += factor * more[j]
-            off = frobenius(rest)
             if not off.is_zero():
                 stray += schur_norm(head.pattern) * v * off
             size = round_up(abs(factor) + off)
             if size:
                 rounding += size * (head.errors + count * head.sizes)
-        difference = [[total[i][j] - self.gamma[abs(i - j)] for j in range(n)] for i in range(n)]
-        ideal = 2 * sum((abs(g) for g in self.gamma[:n]), arb(0))
-        spatial = ball_matrix(value) - ball_matrix(self.plan.gp.spatial_cov)
-        magnitude = float(np.linalg.norm(np.abs(value.astype(np.float64)), 2))
-        lost = magnitude * schur(rounding) * growth(count, self.unit) * _FLOAT_EVALUATION
-        factors = magnitude * max(1.0, peak) * n, float(np.abs(output).sum())
-        if not max(factors) < largest_factor(self.plan.dtype):
-            lost = math.inf
+        gamma = self.gamma
+        difference = [[total[i][j] - gamma[abs(i - j)] for j in range(n)] for i in range(n)]
+        lost = schur(rounding) * growth(count, self.unit)
         return AttentionReading(
             patterns=schur_norm(difference) * v,
-            value=ideal * frobenius(spatial),
+            value=self._off_value(value),
             output=stray,
-            frame=int(np.argmax([round_up(_total(row)) for row in difference])),
-            rounding=math.inf if math.isnan(lost) else lost,
+            frame=int(np.argmax([round_up(ball_sum(row)) for row in difference])),
+            rounding=self._rounding(value, output, lost, max(1.0, peak) * n),
         )
 
-    def _head(self, w: dict[str, np.ndarray], h: int, position: arb_mat, keys: Rows) -> _Head:
-        n = self.frames
-        query, bias = w["attention.query"][h], w["attention.query_bias"][h]
-        queries = _affine(position, query, bias)
-        logits = (arb_mat(queries) * arb_mat(keys).transpose()).tolist()
-
-        # magnitudes of the same sums, for their roundings
-        p, summed = np.abs(self.model.tensors["position"].astype(np.float64)), 0
-        if "position_end" in self.model.tensors:
-            end = np.abs(self.model.tensors["position_end"][::-1].astype(np.float64))
-            summed = int(((p != 0) & (end != 0)).any())  # the sum rounds where both are there
-            p = p + end
-        query_size = p @ np.abs(query) + np.abs(bias)
-        key_size = p @ np.abs(w["attention.key"]) + np.abs(w["attention.key_bias"])
-        count = query.shape[1] + roundings(query, bias) + summed
-        key_count = roundings(w["attention.key"], w["attention.key_bias"]) + summed
-        sizes, added = query_size @ key_size.T, np.zeros((n, n))
-        if "attention.relative_bias" in w:
-            table = w["attention.relative_bias"][h].astype(np.float64)
-            balls = [arb(float(x)) for x in table]
-            logits = [[logits[i][j] + balls[j - i + n - 1] for j in range(n)] for i in range(n)]
-            added = np.abs(table)[np.arange(n) - np.arange(n)[:, None] + n - 1]
-        errors = logit_roundings(sizes, added, count + key_count, self.unit)
-
-        if self.softmax and "attention.sink_key" in w:
-            sink_keys = w["attention.sink_key"][h]  # (S, P)
-            for sink_key in sink_keys:
-                learned = [arb(float(x)) for x in sink_key]
-                for row, q in zip(logits, queries, strict=True):
-                    row.append(
-                        _total([a * b for a, b in zip(q, learned, strict=True)], signed=True)
-                    )
-            sink_count = count + roundings(sink_keys.T)
-            sink_sizes = query_size @ np.abs(sink_keys).T
-            sink_errors = logit_roundings(sink_sizes, 0.0, sink_count, self.unit)
-            errors = np.concatenate([errors, sink_errors], axis=1)
-        pattern = [_softmax(row) if self.softmax else _relu(row) for row in logits]
-        magnitudes = np.array([[float(x.abs_upper()) for x in row] for row in pattern])
-        floats = np.array([[float(x) for x in row] for row in logits])
-        found = pattern_roundings(
-            floats, errors, magnitudes, softmax=self.softmax, dtype=self.plan.dtype
+    def _linear(
+        self, w: dict[str, np.ndarray], value: np.ndarray, output: np.ndarray
+    ) -> AttentionReading:
+        n, turns = len(self.gamma), w["attention.turns"]
+        amplitude = w["attention.amplitude"].astype(np.float64)
+        balls = [arb(float(a)) for a in amplitude]
+        column, squares = cosine_columns(turns, [balls, [a * a for a in balls]], n)
+        v = frobenius(ball_matrix(value))
+        factor, off = _scaled_identity(output)
+        features = feature_roundings(turns, n, self.unit)
+        count: float = n + 2 * len(turns) + 1 + roundings(value) + roundings(output)
+        count += 2 * math.sqrt(2) * features
+        magnified = round_up(spread(amplitude, squares, n) * (abs(factor) + off))
+        lost = magnified * count * growth(count, self.unit)
+        return AttentionReading(
+            patterns=doubled([factor * c - g for c, g in zip(column, self.gamma, strict=True)]) * v,
+            value=self._off_value(value),
+            output=doubled(column) * v * off,
+            frame=n // 2,
+            rounding=self._rounding(
+                value, output, lost, n * max(1.0, float(np.abs(amplitude).sum()))
+            ),
         )
-        return _Head([row[:n] for row in pattern], magnitudes[:, :n], found[:, :n])
+
+    def _off_value(self, value: np.ndarray) -> arb:
+        off: arb = self.norm * frobenius(ball_matrix(value) - self.channel_map)
+        return off
+
+    def _rounding(self, value: np.ndarray, output: np.ndarray, lost: float, peak: float) -> float:
+        """Rounding with the value map in front; infinite where numbers may overflow."""
+        magnitude = float(np.linalg.norm(np.abs(value.astype(np.float64)), 2))
+        factors = magnitude * peak, float(np.abs(output).sum())
+        if not max(factors) < largest_factor(self.plan.dtype):
+            return math.inf
+        lost *= magnitude * _FLOAT_EVALUATION
+        return math.inf if math.isnan(lost) else lost
 
 
-def schur_norm(rows: Rows) -> arb:
-    """``sqrt(||.||_1 ||.||_inf)``, a bound of the spectral norm."""
-    columns = zip(*rows, strict=True)
-    largest = [max(round_up(_total(line)) for line in lines) for lines in (rows, columns)]
-    return (arb(largest[0]) * arb(largest[1])).sqrt()
+def _scaled_identity(matrix: np.ndarray) -> tuple[arb, arb]:
+    """``c`` and ``||matrix - c I||``."""
+    factor = arb(float(matrix[0, 0]))
+    return factor, frobenius(ball_matrix(matrix) - factor * ball_matrix(np.eye(len(matrix))))
 
 
-def _total(line: list[arb] | tuple[arb, ...], *, signed: bool = False) -> arb:
-    return sum(line if signed else (abs(x) for x in line), arb(0))
+def check_route(model: SavedModel, k: int, sources: set[str], target: str) -> None:
+    """Values are read from the ``sources`` only, and written to the target only."""
+    w = model.block(k)
+    stray = w["attention.value"].copy()
+    for name in sources:
+        stray[model.channels[name]] = 0
+    _none(model, np.asarray(stray.any(axis=1)), f"block {k}: attention.value reads {{}}")
+    stray = w["attention.output"].copy()
+    stray[..., model.channels[target]] = 0
+    for head, own in enumerate(stray if stray.ndim == 3 else stray[None]):
+        name = f" of head {head}" if stray.ndim == 3 else ""
+        _none(
+            model, np.asarray(own.any(axis=0)), f"block {k}: attention.output{name} writes to {{}}"
+        )
 
 
-def _positions(model: SavedModel) -> arb_mat:
-    """The position embedding, counted from both ends."""
-    position = ball_matrix(model.tensors["position"])
-    if "position_end" in model.tensors:
-        position += ball_matrix(model.tensors["position_end"][::-1])
-    return position
-
-
-def _affine(position: arb_mat, weights: np.ndarray, bias: np.ndarray) -> Rows:
-    product = (position * ball_matrix(weights)).tolist()
-    return [[x + arb(float(b)) for x, b in zip(row, bias, strict=True)] for row in product]
-
-
-def _softmax(logits: list[arb]) -> list[arb]:
-    weights = [entry.exp() for entry in logits]
-    normalizer = sum(weights, arb(0))
-    return [x / normalizer for x in weights]
-
-
-def _relu(logits: list[arb]) -> list[arb]:
-    return [entry.max(arb(0)) for entry in logits]
+def _none(model: SavedModel, stray: np.ndarray, message: str) -> None:
+    if stray.any():
+        name = model.channel_name(int(np.argmax(stray)))
+        raise CertificateError(f"{message.format(name)}; the audit does not understand it")

@@ -21,6 +21,8 @@ _TENSORS = {
         "attention.key_bias",
         "attention.relative_bias",
         "attention.sink_key",
+        "attention.amplitude",
+        "attention.turns",
         "attention.output",
     ),
     "rounding in attention": ("attention", "modulation.attention_gate"),
@@ -55,8 +57,8 @@ def blame(model: SavedModel, arrived: list[dict[str, arb]], frames: dict[int, in
 
 def _odd_one_out(model: SavedModel, k: int, starts: tuple[str, ...]) -> str:
     """The first entry that sets a block apart from the others of its kind, if any does."""
-    stride = 2 if model.plan.method.has_momentum else 1
-    siblings = [model.block(j) for j in range(k % stride, model.plan.depth, stride) if j != k]
+    stride = model.stride
+    siblings = [model.block(j) for j in range(k % stride, model.depth, stride) if j != k]
     own = model.block(k)
     if siblings:
         for name, array in own.items():
@@ -70,22 +72,21 @@ def _odd_one_out(model: SavedModel, k: int, starts: tuple[str, ...]) -> str:
                 f": {name}{list(index)} is {array[index]:.9g}, in its siblings {usual[index]:.9g}"
                 f"{_reading(model, name, index)}"
             )
-    heard = own["modulation.listen"]
-    step = int(heard[1] - 1) // 5
-    if stride == 2 and step != k:
+    step = model.heard_step(k)
+    if step is not None and step != k // (model.depth // model.plan.depth):
         return f": it listens to the time features of step {step}"
     return ""
 
 
 def _reading(model: SavedModel, name: str, index: tuple[int, ...]) -> str:
     """Which head and channel an entry belongs to."""
-    if name in ("attention.query", "attention.output"):
+    if len(index) == 3 and name in ("attention.query", "attention.output"):
         channel = index[1] if name == "attention.query" else index[2]
         return f" (head {index[0]}, channel {model.channel_name(channel)})"
-    if name in ("attention.value", "attention.key", "feed_forward.up"):
+    if name in ("attention.value", "attention.key", "attention.query", "feed_forward.up"):
         return f" (channel {model.channel_name(index[0])})"
-    if name.startswith("modulation.") or name == "feed_forward.down":
+    if name.startswith("modulation.") or name in ("attention.output", "feed_forward.down"):
         return f" (channel {model.channel_name(index[1])})"
-    if name in ("attention.query_bias", "attention.relative_bias", "attention.sink_key"):
+    if name.startswith("attention."):
         return f" (head {index[0]})"
     return ""

@@ -35,7 +35,14 @@ from unroll.attention import Lowering
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import CircleExponential, DampedCosine, Exponential, Kernel
 
-__all__ = ["Enclosure", "enclose_operator", "symbol_maximum", "symbol_minimum", "temporal_top"]
+__all__ = [
+    "Enclosure",
+    "enclose_operator",
+    "symbol_maximum",
+    "symbol_minimum",
+    "temporal_bottom",
+    "temporal_top",
+]
 
 SMALL = 64  # up to this size positive definiteness is decided by elimination
 _SMALLEST_ENTRY = 1e-9  # of a test vector: any positive one serves
@@ -61,12 +68,14 @@ class Enclosure:
     band_error: arb
 
 
-def enclose_operator(gp: GaussianProcess, lowering: Lowering) -> Enclosure:
-    """Enclose the spectrum of the operator that a lowering's heads carry in exact arithmetic."""
+def enclose_operator(gp: GaussianProcess, lowering: Lowering | None) -> Enclosure:
+    """Enclose the spectrum of the operator that a lowering's heads carry in exact arithmetic;
+    without a lowering, that of ``Gamma kron Sigma``.
+    """
     gamma = autocov_balls(gp.kernel, gp.frames)
     small, large = _spatial(gp.spatial_cov)
-    bottom, top = _temporal_bottom(gp.kernel, gamma), _temporal_top(gp.kernel, gamma)
-    carried = carried_autocov(lowering, gamma)
+    bottom, top = temporal_bottom(gp.kernel, gamma), _temporal_top(gp.kernel, gamma)
+    carried = gamma if lowering is None else carried_autocov(lowering, gamma)
     # a lag that is carried as it is has the kernel's own ball, which differs from itself by nothing
     off = [arb(0) if c is g else c - g for c, g in zip(carried, gamma, strict=True)]
     error = doubled(off) * large
@@ -88,8 +97,10 @@ def temporal_top(gamma: list[arb]) -> arb:
     return best
 
 
-def _temporal_bottom(kernel: Kernel, gamma: list[arb]) -> arb:
-    """The better of the symbol's minimum and, for short sequences, elimination."""
+def temporal_bottom(kernel: Kernel, gamma: list[arb]) -> arb:
+    """A number below all eigenvalues of ``Gamma``: the better of the symbol's minimum and, for
+    short sequences, elimination.
+    """
     bottom = symbol_minimum(kernel)
     if not bottom > 0:
         bottom = arb(0)  # every kernel of the library is positive definite

@@ -81,14 +81,13 @@ class NetworkGates:
     """
 
     def __init__(self, model: SavedModel, gates: ScaledGates) -> None:
-        self.method, self.sizes = model.plan.method, gates.sizes
+        self.model, self.method, self.sizes = model, model.plan.method, gates.sizes
         ends = model.plan.scaled_spectrum
         self.lower, self.upper = arb(ends.lower), arb(ends.upper)
 
-    def compare(
-        self, k: int, listen: np.ndarray, table: np.ndarray, planned: Mapping[str, int]
-    ) -> Gate:
+    def compare(self, k: int, table: np.ndarray, planned: Mapping[str, int]) -> Gate:
         """Compare the gates ``table`` (features, channels) of block ``k`` with the planned one."""
+        listen = self.model.block(k)["modulation.listen"]
         for q in listen[(listen < 0) | (listen > OUTPUTS)]:
             raise CertificateError(f"block {k}: modulation.listen names time feature {q}, not one")
         wanted = self._coefficients(k, planned)
@@ -103,7 +102,7 @@ class NetworkGates:
             deviation, excess = deviation.max(off), excess.max(more)
         return Gate(deviation, excess, roundings(table))
 
-    def largest(self, k: int, planned: Mapping[str, int]) -> arb:
+    def largest(self, planned: Mapping[str, int], k: int) -> arb:
         """Largest ``|planned gate|`` of block ``k`` over t."""
         pairs = zip(self._coefficients(k, planned), self.sizes, strict=True)
         return sum((abs(x) * size for x, size in pairs), arb(0))

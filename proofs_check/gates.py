@@ -1,7 +1,7 @@
-"""Time features and gates in balls: what a block's modulation does over the whole range of t.
+"""What a block's modulation does over the whole range of t, in balls.
 
 A gate is linear in the time features that its block listens to. The planned gates have
-coefficients 1 and -1 on the features of the block's own step; anything else is compared with them
+coefficients 1 and -1 on features of the block's own step; anything else is compared with them
 feature by feature, and the difference is bounded over ``[t_min, t_max]`` by subdivision.
 """
 
@@ -15,13 +15,11 @@ from flint import arb
 
 from proofs_check.arithmetic import roundings
 from proofs_check.balls import maximum
-from proofs_check.certificate import CertificateError, noisy
-from proofs_check.saved_model import TIME_FEATURES, SavedModel
+from proofs_check.certificate import CertificateError
+from proofs_check.saved_model import SavedModel
+from proofs_check.time_features import time_features_of
 
-__all__ = ["Gate", "Gates"]
-
-# Place of each feature among those of a step; the constant stands before all steps.
-_FEATURES = {"eta": 0, "eta*alpha": 1, "eta*alpha_sq": 2, "eta*sigma_sq": 3, "beta": 4}
+__all__ = ["Gate", "Gates", "Planned", "check_unused"]
 
 # How sharp a maximum over t need be: it is a bound in any case.
 _GAP, _MOST_PIECES = 0.05, 256
@@ -29,10 +27,13 @@ _GAP, _MOST_PIECES = 0.05, 256
 Terms = Sequence[tuple[int, float]]
 """Feature number and coefficient."""
 
+Planned = Mapping[str, int]
+"""Feature name, ``"1"`` for the constant, to its coefficient."""
+
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate, compared with what it should be; the worst over channels and t.
+    """The gates of some channels, compared with what they should be; the worst over them and t.
 
     Attributes
     ----------
@@ -53,28 +54,37 @@ class Gates:
     """The gates of one saved model."""
 
     def __init__(self, model: SavedModel) -> None:
-        self.plan = model.plan
-        self.momentum = model.plan.method.has_momentum
-        self.steps = int(model.architecture["time_steps"])
-        self.lower, self.upper = (arb(float(x)) for x in model.tensors["time.spectrum"])
+        self.model, self.plan = model, model.plan
+        self.features = time_features_of(model)
         self._bounds: dict[tuple[bool, tuple[tuple[int, float], ...]], arb] = {}
 
     def compare(
-        self, k: int, listen: np.ndarray, table: np.ndarray, planned: Mapping[str, int]
+        self,
+        k: int,
+        table: np.ndarray,
+        planned: Planned | Sequence[Planned],
+        step: int | None = None,
     ) -> Gate:
-        """Compare the gates ``table`` (features, channels) of block ``k`` with the planned one.
+        """Compare the gates ``table`` (features, channels) of block ``k`` with the planned ones.
 
-        ``planned`` maps feature names, ``"1"`` for the constant, to coefficients.
+        ``planned`` is one gate for all channels, or one for each; ``step`` is the step whose
+        features they are, by default ``k``.
         """
-        for q in listen[(listen < 0) | (listen > TIME_FEATURES * self.steps)]:
+        step = k if step is None else step
+        listen = self.model.block(k)["modulation.listen"]
+        for q in listen[(listen < 0) | (listen >= self.features.count)]:
             raise CertificateError(f"block {k}: modulation.listen names time feature {q}, not one")
-        wanted = self._terms(k, planned)
-        own = np.array([0, *range(self._first(k), self._first(k) + TIME_FEATURES)])
-        column = np.zeros(len(own))
-        for q, x in wanted:
-            column[np.flatnonzero(own == q)] = x
+        gates = [planned] * table.shape[1] if isinstance(planned, Mapping) else planned
+        own = np.array(self.features.own(step))[: len(listen)]
         deviation = excess = arb(0)
-        for heard in {tuple(float(x) for x in c) for c in table.T}:
+        seen = {
+            (tuple(float(x) for x in heard), tuple(self._terms(step, gate)))
+            for heard, gate in zip(table.T, gates, strict=True)
+        }
+        for heard, wanted in seen:
+            column = np.zeros(len(own))
+            for q, x in wanted:
+                column[np.flatnonzero(own == q)] = x
             if np.array_equal(listen, own) and np.array_equal(heard, column):
                 continue
             terms = [(int(q), x) for q, x in zip(listen, heard, strict=True) if x]
@@ -82,17 +92,12 @@ class Gates:
             excess = excess.max(self._bound(terms, signed=False))
         return Gate(deviation, excess, roundings(table))
 
-    def largest(self, k: int, planned: Mapping[str, int]) -> arb:
-        """Largest ``|planned gate|`` of block ``k`` over t."""
-        return self._bound(self._terms(k, planned))
+    def largest(self, planned: Planned, step: int) -> arb:
+        """Largest ``|planned gate|`` of a step over t."""
+        return self._bound(self._terms(step, planned))
 
-    def _first(self, k: int) -> int:
-        """Number of the first feature that block ``k`` should listen to."""
-        return 1 + TIME_FEATURES * (k if self.momentum else 0)
-
-    def _terms(self, k: int, planned: Mapping[str, int]) -> list[tuple[int, float]]:
-        first = self._first(k)
-        return [(0 if n == "1" else first + _FEATURES[n], float(x)) for n, x in planned.items()]
+    def _terms(self, step: int, planned: Planned) -> list[tuple[int, float]]:
+        return [(self.features.number(n, step), float(x)) for n, x in planned.items()]
 
     def _bound(self, terms: Terms, *, signed: bool = True) -> arb:
         """Maximum over t of ``|sum_q x_q phi_q(t)|``, or of ``sum_q |x_q| |phi_q(t)|``."""
@@ -104,27 +109,23 @@ class Gates:
                 coefficients[q] = coefficients.get(q, arb(0)) + (arb(x) if signed else abs(arb(x)))
 
             def value(t: arb) -> arb:
-                parts = [x * self.feature(q, t) for q, x in coefficients.items()]
+                parts = [x * self.features.value(q, t) for q, x in coefficients.items()]
                 return abs(sum(parts, arb(0))) if signed else sum((abs(p) for p in parts), arb(0))
 
             low, high = self.plan.t_min, self.plan.t_max
             self._bounds[key] = maximum(value, low, high, _GAP, _MOST_PIECES)
         return self._bounds[key]
 
-    def feature(self, q: int, t: arb) -> arb:
-        """Time feature number ``q`` at ``t``, by the definition of the format."""
-        if q == 0:
-            return arb(1)
-        step, place = divmod(q - 1, TIME_FEATURES)
-        lower, upper = noisy(t, self.lower, self.upper)
-        if self.momentum and step > 0:
-            scale = (lower.sqrt() + upper.sqrt()) ** 2
-            z2 = ((upper - lower) / scale) ** 2
-            eta = 4 / scale * (1 + z2**step) / (1 + z2 ** (step + 1))
-            beta = z2 * (1 + z2 ** (step - 1)) / (1 + z2 ** (step + 1))
-        else:
-            eta, beta = 2 / (lower + upper), arb(0)
-        alpha_sq = (-t).exp()
-        sigma_sq = -((-t).expm1())
-        feature: arb = (eta, eta * alpha_sq.sqrt(), eta * alpha_sq, eta * sigma_sq, beta)[place]
-        return feature
+
+def check_unused(model: SavedModel, k: int, used: Mapping[str, set[str]]) -> None:
+    """No gate on a channel where it has nothing to do: zero times infinity is no number."""
+    for part, groups in used.items():
+        stray = model.block(k)[f"modulation.{part}"].copy()
+        for name in groups:
+            stray[:, model.channels[name]] = 0
+        acts = stray.any(axis=0)
+        if acts.any():
+            name = model.channel_name(int(np.argmax(acts)))
+            raise CertificateError(
+                f"block {k}: modulation.{part} acts on {name}; the audit does not understand it"
+            )

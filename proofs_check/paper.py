@@ -12,7 +12,7 @@ over the steps. The tail is lemma ``projected_tail``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
@@ -25,8 +25,8 @@ from proofs_check.certificate import (
     check_spectrum,
     conclude,
     noisy,
-    rate_and_truncation,
 )
+from proofs_check.certify_first_order import rate_and_truncation, rests_on
 from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
 from unroll.paper_rounding import PaperArithmetic
@@ -59,8 +59,7 @@ def certify_paper(plan: Plan) -> Certificate:
         ends = arb(plan.spectrum.lower), arb(plan.spectrum.upper)
         terms = rate_and_truncation(plan, enclosure, *ends)
         terms |= _Proof.of(plan, plan.products, enclosure).terms()
-        certificate = conclude(plan, terms)
-    return replace(certificate, lemmas=certificate.lemmas + _LEMMAS)
+        return conclude(plan, terms, rests_on(plan) + _LEMMAS)
 
 
 @dataclass(frozen=True)

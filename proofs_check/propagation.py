@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from flint import arb
 
 from proofs_check.balls import round_up
-from proofs_check.interpreter import Share
 from proofs_check.problem_sizes import ProblemSizes
+from proofs_check.share import Share, add_up
 
 __all__ = ["Propagation", "propagate"]
 
@@ -87,10 +87,7 @@ def propagate(
             "mean": sizes.mean,
             "score": arb(1),
         }
-        causes: dict[str, arb] = {}
-        for share in shares:
-            part = share.factor * norms[share.of]
-            causes[share.tensor] = causes.get(share.tensor, arb(0)) + part
+        causes = add_up(shares, norms)
         local.append(causes)
         state.add(sum(causes.values(), arb(0)))
         if not state.errors[-1] < 1e6:

@@ -1,12 +1,13 @@
 """Read a saved model for the audit: plain arrays and a description, nothing executed.
 
-The audit shares no code with the builder. It knows the file format and the architecture it
-describes; a file that it does not understand in every part is refused.
+The audit shares no code with the builder. It knows the file format and the architectures it
+describes (`proofs_check.layout`); a file that it does not understand in every part is refused.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,18 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from proofs_check.certificate import CertificateError
+from proofs_check.description import check_description, check_stream
+from proofs_check.layout import layout_of
+from proofs_check.tensor_shapes import check_tensors
 from unroll.errors import ArgumentError
-from unroll.gate_design import OUTPUTS
-from unroll.methods import METHODS
 from unroll.plan import Plan
 from unroll.storage import read_json
 
-__all__ = ["SavedModel", "read_saved"]
+__all__ = ["POSITION_CHANNELS", "SavedModel", "read_saved"]
 
 FORMAT = "unrolled-transformer/2"
-TIME_FEATURES = 5  # per step: eta, eta alpha, eta alpha^2, eta sigma^2, beta
-POSITION_CHANNELS = ("sink_start", "sink_end", "position")  # what queries and keys read
-_KIND = "step"  # the one kind of block that a first-order method has
+POSITION_CHANNELS = ("sink_start", "sink_end", "position", "modes")
+"""What queries and keys read."""
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,49 @@ class SavedModel:
 
     def block(self, k: int) -> dict[str, np.ndarray]:
         """Tensors of one block by their name inside it, such as ``attention.query``."""
-        prefix = f"blocks.{k}."
-        return {
-            name[len(prefix) :]: array
-            for name, array in self.tensors.items()
-            if name.startswith(prefix)
-        }
+        return self._blocks[k]
 
-    @property
-    def kind(self) -> dict[str, Any]:
-        """Shape of the blocks."""
-        kind: dict[str, Any] = self.architecture["kinds"][_KIND]
-        return kind
+    @cached_property
+    def _blocks(self) -> list[dict[str, np.ndarray]]:
+        blocks: list[dict[str, np.ndarray]] = [{} for _ in self.architecture["blocks"]]
+        for name, array in self.tensors.items():
+            first, *rest = name.split(".", 2)
+            if first == "blocks":
+                blocks[int(rest[0])][rest[1]] = array
+        return blocks
+
+    def attention_shape(self, k: int) -> dict[str, Any]:
+        """The description of a block's attention layer."""
+        kind: dict[str, Any] = self.architecture["kinds"][self.architecture["blocks"][k]]
+        attention: dict[str, Any] = kind["attention"]
+        return attention
 
     @property
     def spectrum(self) -> tuple[float, float]:
-        """Ends of the spectrum of ``Gamma kron Sigma`` that its gates are for."""
+        """Ends of the spectrum of ``Gamma kron Sigma`` that first-order gates are made for."""
         if self.plan.conditioning:
             return self.plan.spectrum.lower, self.plan.spectrum.upper
         lower, upper = (float(x) for x in self.tensors["time.spectrum"])
         return lower, upper
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+        return len(self.architecture["blocks"])
+
+    @property
+    def stride(self) -> int:
+        """Blocks whose numbers differ by multiples of it are of one kind."""
+        return 1 if set(self.channels) & {"s_odd", "r"} == set() else 2
+
+    def heard_step(self, k: int) -> int | None:
+        """The step whose time features a block listens to; ``None`` where steps share them."""
+        listen, d = self.block(k)["modulation.listen"], self.plan.gp.channels
+        if "s_odd" in self.channels and not self.plan.conditioning:
+            return int(listen[1] - 1) // 5
+        if "r" in self.channels and len(listen) > 4:
+            return int(listen[4] - 4) // d
+        return None
 
     def positions(self) -> np.ndarray:
         """Position embedding (frames, width), counted from both ends."""
@@ -130,22 +154,16 @@ def read_saved(path: str | Path) -> SavedModel:
         ) from error
     _check_extent(description.get("plan"), tensors)
     plan = Plan.from_dict(description.get("plan"))
-    if plan.method_name not in METHODS:
-        raise CertificateError(
-            f"plan.method={plan.method_name!r}: the audit does not understand it"
-        )
     if plan.products is not None:
-        raise CertificateError(
-            "plan.products: the audit does not understand models that multiply by ReLUs; "
-            "certify bounds the error of their plans"
-        )
+        raise CertificateError("plan.products: the audit does not understand it")
     architecture = description.get("architecture")
     if not isinstance(architecture, dict) or not isinstance(architecture.get("stream"), dict):
         raise CertificateError("architecture: is missing or not an object; save the model anew")
-    _check_description(architecture, plan)
-    model = SavedModel(architecture, plan, tensors, _channels(architecture["stream"], plan))
-    _check_tensors(model)
-    return model
+    layout = layout_of(plan)
+    check_description(architecture, plan, layout)
+    channels = check_stream(architecture["stream"], plan, layout)
+    check_tensors(architecture, channels, layout, tensors)
+    return SavedModel(architecture, plan, tensors, channels)
 
 
 def _check_extent(plan: Any, tensors: dict[str, np.ndarray]) -> None:
@@ -159,149 +177,3 @@ def _check_extent(plan: Any, tensors: dict[str, np.ndarray]) -> None:
     depth = claim.get("depth")
     if isinstance(depth, int) and depth > len(tensors):
         raise CertificateError(f"plan.depth={depth}: the file holds fewer blocks")
-
-
-def _channels(stream: dict[str, Any], plan: Plan) -> dict[str, slice]:
-    momentum = plan.method.has_momentum
-    wanted = {"s_even", "s_odd", "v"} if momentum else {"s", "v"}
-    wanted |= {"mean"} if plan.gp.has_mean else set()
-    if set(stream) - {*POSITION_CHANNELS} != wanted:
-        raise CertificateError(
-            f"architecture.stream={sorted(stream)}: is not the stream of a {plan.method_name} "
-            "model; the audit does not understand it"
-        )
-    channels, start = {}, 0
-    for name, size in stream.items():
-        if type(size) is not int or size < 1 or (name in wanted and size != plan.gp.channels):
-            raise CertificateError(f"architecture.stream.{name}={size!r}: is no valid size")
-        channels[name] = slice(start, start + size)
-        start += size
-    return channels
-
-
-def _check_description(architecture: dict[str, Any], plan: Plan) -> None:
-    """Every entry is one that the audit knows, and says what the plan says."""
-    expected = {
-        "frames": plan.gp.frames,
-        "channels": plan.gp.channels,
-        "blocks": [_KIND] * plan.depth,
-        "time_features": plan.method_name,
-        "time_steps": plan.depth if plan.method.has_momentum and not plan.conditioning else 1,
-        "time_terms": 0,
-        "conditioning": "mlp" if plan.conditioning else "exact",
-        "time_hidden": plan.conditioning.units if plan.conditioning else 0,
-        "time_tokens": False,
-        "clipped": False,
-        "activation": plan.activation,
-        "dtype": plan.dtype,
-        "t_min": plan.t_min,
-        "t_max": plan.t_max,
-        "scores_from": "position",
-    }
-    _check_entries("architecture", architecture, expected, {"stream", "kinds", "two_ended"})
-    kinds = architecture["kinds"]
-    if not isinstance(kinds, dict) or [*kinds] != [_KIND]:
-        raise CertificateError(
-            f"architecture.kinds: has other kinds of blocks than {_KIND!r}; "
-            "the audit does not understand this model"
-        )
-    _check_switch("architecture.two_ended", architecture["two_ended"])
-    kind, name = kinds[_KIND], f"architecture.kinds.{_KIND}"
-    listens = 1 + (OUTPUTS if plan.conditioning else TIME_FEATURES)
-    _check_entries(name, kind, {"listens": listens}, {"attention", "hidden"})
-    _check_size(f"{name}.hidden", kind["hidden"])
-    wanted = {
-        "heads": plan.heads,
-        "value_channels": plan.gp.channels,
-        "score": plan.lowering.score if plan.lowering else None,
-        "sinusoids": False,
-        "gated": False,
-        "baseline": False,
-    }
-    free = {"score_channels", "relative_bias", "sinks"}
-    _check_entries(f"{name}.attention", kind["attention"], wanted, free)
-    _check_size(f"{name}.attention.score_channels", kind["attention"]["score_channels"])
-    _check_size(f"{name}.attention.sinks", kind["attention"]["sinks"], least=0)
-    _check_switch(f"{name}.attention.relative_bias", kind["attention"]["relative_bias"])
-
-
-def _check_entries(where: str, found: Any, expected: dict[str, Any], free: set[str]) -> None:
-    if not isinstance(found, dict):
-        raise CertificateError(f"{where}: is not an object; save the model anew")
-    for name in sorted({*expected, *free} ^ set(found)):
-        verb = "is unknown to the audit" if name in found else "is missing"
-        raise CertificateError(f"{where}.{name}: {verb}; save the model anew")
-    for name, value in expected.items():
-        if found[name] != value or isinstance(found[name], bool) != isinstance(value, bool):
-            raise CertificateError(
-                f"{where}.{name}={found[name]!r}: the plan needs {value!r}; "
-                "the audit does not understand this model"
-            )
-
-
-def _check_size(name: str, value: Any, least: int = 1) -> None:
-    if type(value) is not int or value < least:
-        raise CertificateError(f"{name}={value!r}: is no valid size")
-
-
-def _check_switch(name: str, value: Any) -> None:
-    if type(value) is not bool:
-        raise CertificateError(f"{name}={value!r}: is no switch")
-
-
-def _check_tensors(model: SavedModel) -> None:
-    a, kind = model.architecture, model.kind
-    attention = kind["attention"]
-    width = sum(group.stop - group.start for group in model.channels.values())
-    heads, p, d, n = attention["heads"], attention["score_channels"], a["channels"], a["frames"]
-    f, listens = kind["hidden"], kind["listens"]
-    block = {
-        "attention.query": (heads, width, p),
-        "attention.query_bias": (heads, p),
-        "attention.key": (width, p),
-        "attention.key_bias": (p,),
-        "attention.value": (width, d),
-        "attention.output": (heads, d, width),
-        "feed_forward.up": (width, f),
-        "feed_forward.up_bias": (f,),
-        "feed_forward.down": (f, width),
-        "feed_forward.down_bias": (width,),
-        "modulation.listen": (listens,),
-        "modulation.attention_gate": (listens, width),
-        "modulation.feed_forward_scale": (listens, width),
-    }
-    if attention["relative_bias"]:
-        block["attention.relative_bias"] = (heads, 2 * n - 1)
-    if attention["sinks"]:
-        block["attention.sink_key"] = (heads, attention["sinks"], p)
-    shapes = {
-        "embed": (d, width),
-        "position": (n, width),
-        "readout": (width, d),
-    } | {f"blocks.{k}.{name}": s for k in range(len(a["blocks"])) for name, s in block.items()}
-    if model.plan.conditioning:
-        units = a["time_hidden"]
-        shapes |= {"time.up": (units,), "time.up_bias": (units,)}
-        shapes |= {"time.down": (units, OUTPUTS), "time.down_bias": (OUTPUTS,)}
-    else:
-        shapes["time.spectrum"] = (2,)
-    if a["two_ended"]:
-        shapes["position_end"] = (n, width)
-    for name in sorted(shapes.keys() ^ model.tensors.keys()):
-        verb = "is missing" if name in shapes else "is unknown to the audit"
-        raise CertificateError(f"{name}: {verb}; save the model anew")
-    for name, shape in shapes.items():
-        array = model.tensors[name]
-        if array.shape != shape:
-            raise CertificateError(f"{name}: has shape {array.shape}, not {shape}")
-        wanted = (
-            "int64"
-            if name.endswith("listen")
-            else "float64"
-            if name.startswith("time.")
-            else model.plan.dtype
-        )
-        if array.dtype != np.dtype(wanted):
-            raise CertificateError(f"{name}: has type {array.dtype}, not {wanted}")
-        if not np.isfinite(array).all():
-            raise CertificateError(f"{name}: contains NaN or infinite entries")

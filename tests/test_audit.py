@@ -32,16 +32,16 @@ from constructions.conditioning import time_features
 from proofs_check import CertificateError, audit, certify
 from proofs_check.arithmetic import logit_roundings, pattern_roundings
 from proofs_check.balls import precision, round_up
-from proofs_check.gates import Gates
 from proofs_check.problem_sizes import ProblemSizes
 from proofs_check.propagation import Propagation
 from proofs_check.saved_model import read_saved
+from proofs_check.time_features import time_features_of
 from unroll import ArgumentError, Exponential, GaussianProcess, Plan, Polynomial, make_plan
 from unroll.methods import METHODS, get_method
 from unroll.rounding import unit_roundoff
 
 Tensors = dict[str, np.ndarray]
-ATTENTIONS = ["softmax", "relu", "alibi"]
+ATTENTIONS = ["softmax", "relu", "alibi", "fourier"]
 MEAN = np.linspace(-1.0, 2.0, 10).reshape(5, 2)
 GP = GaussianProcess(Polynomial(3.0, 2.0), 5, [[1.0, 0.3], [0.3, 0.6]], MEAN)
 #: All eigenvalues far above those of the noise: gates grow with t.
@@ -184,13 +184,7 @@ def test_the_audit_loads_neither_the_builder_nor_torch() -> None:
 
 # --- one tensor perturbed
 
-BLOCK_TENSORS = {
-    "attention.query": "patterns",
-    "attention.query_bias": "patterns",
-    "attention.key": "patterns",
-    "attention.key_bias": "patterns",
-    "attention.relative_bias": "patterns",
-    "attention.sink_key": "patterns",
+SHARED = {
     "attention.value": "attention.value",
     "attention.output": "patterns",
     "feed_forward.up": "feed_forward unit",
@@ -200,6 +194,25 @@ BLOCK_TENSORS = {
     "modulation.attention_gate": "modulation.attention_gate",
     "modulation.feed_forward_scale": "modulation.feed_forward_scale",
 }
+SCORES = {
+    "attention.query": "patterns",
+    "attention.query_bias": "patterns",
+    "attention.key": "patterns",
+    "attention.key_bias": "patterns",
+}
+BIASES = {"attention.relative_bias": "patterns", "attention.sink_key": "patterns"}
+WAVES = {
+    "attention.amplitude": "patterns",
+    "attention.turns": "patterns",
+    "modulation.attention_scale": "modulation.attention_scale",
+}
+BLOCK_TENSORS = {
+    "softmax": SHARED | SCORES | BIASES,
+    "relu": SHARED | SCORES,
+    "alibi": SHARED | SCORES | BIASES,
+    "fourier": SHARED | WAVES,
+}
+"""Attention to its tensors, each with the word by which the audit speaks of it."""
 
 
 def largest(array: np.ndarray) -> tuple[np.intp, ...]:
@@ -217,12 +230,7 @@ def nudge(name: str, by: float) -> Callable[[Tensors], None]:
     return edit
 
 
-CASES = [
-    (name, attention)
-    for attention in ATTENTIONS
-    for name in BLOCK_TENSORS
-    if attention != "relu" or name not in ("attention.relative_bias", "attention.sink_key")
-]
+CASES = [(name, attention) for attention in ATTENTIONS for name in BLOCK_TENSORS[attention]]
 every_tensor = pytest.mark.parametrize(("name", "attention"), CASES)
 
 
@@ -238,12 +246,15 @@ def test_one_entry_of_a_late_block_is_found(name: str, attention: str) -> None:
         return
     message = refusal(folder, edit)
     assert f"block {k}" in message
-    assert BLOCK_TENSORS[name] in message
-    if BLOCK_TENSORS[name] != "feed_forward unit":
+    word = BLOCK_TENSORS[attention][name]
+    assert word in message
+    if word != "feed_forward unit":
         assert name in message
     if name in ("attention.query", "attention.value", "attention.output"):
         assert "channel " in message
-    if name in ("attention.query", "attention.query_bias", "attention.output"):
+    if name in ("attention.query", "attention.query_bias", "attention.amplitude") or (
+        name == "attention.output" and attention != "fourier"
+    ):
         assert "head " in message
 
 
@@ -256,11 +267,13 @@ def test_an_output_map_that_mixes_channels_is_found(attention: str, entry: tuple
 
     def edit(tensors: Tensors) -> None:
         output = tensors[f"blocks.{k}.attention.output"]
-        output[0, entry[0], target + entry[1]] += 0.02 * np.abs(output).max()
+        first = output[0] if output.ndim == 3 else output
+        first[entry[0], target + entry[1]] += 0.02 * np.abs(output).max()
 
     message = refusal(folder, edit)
-    assert f"block {k}, attention.output: attention.output[0, {entry[0]}, " in message
-    assert "(head 0, channel s_" in message
+    head = "" if attention == "fourier" else "0, "
+    assert f"block {k}, attention.output: attention.output[{head}{entry[0]}, " in message
+    assert "channel s_" in message
 
 
 @every_tensor
@@ -929,15 +942,15 @@ def test_propagation_is_the_weighted_sum(kappa: float, local: list[float], momen
 @given(our.log_uniform(1e-3, 8.0), st.integers(0, 18))
 def test_features_are_those_of_the_format(t: float, step: int) -> None:
     model = read_saved(saved())
-    gates, steps = Gates(model), 20
+    features, steps = time_features_of(model), 20
     lower, upper = model.tensors["time.spectrum"]
     alpha, sigma_sq = math.exp(-t / 2), -math.expm1(-t)
     with precision(128):
         for q in (0, *range(1 + 5 * step, 6 + 5 * step)):
             computed = time_features("chebyshev", steps, lower, upper, alpha, sigma_sq)[q]
-            assert float(gates.feature(q, arb(t))) == pytest.approx(computed, rel=1e-12, abs=1e-15)
-            around = gates.feature(q, arb(t) * arb(1, 1e-3))
-            assert around.overlaps(gates.feature(q, arb(t)))
+            assert float(features.value(q, arb(t))) == pytest.approx(computed, rel=1e-12, abs=1e-15)
+            around = features.value(q, arb(t) * arb(1, 1e-3))
+            assert around.overlaps(features.value(q, arb(t)))
 
 
 @settings(max_examples=100)

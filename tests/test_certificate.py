@@ -21,7 +21,7 @@ from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from constructions import build
-from proofs_check import CertificateError, certificate, certify
+from proofs_check import CertificateError, certify, certify_first_order
 from proofs_check import enclosures as enclosing
 from proofs_check.balls import (
     autocov_balls,
@@ -111,7 +111,7 @@ def test_no_measured_error_is_above_its_certificate_in_two_thousand(
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-@pytest.mark.parametrize("attention", ["softmax", "relu", "alibi"])
+@pytest.mark.parametrize("attention", ["softmax", "relu", "alibi", "fourier"])
 @every_method
 def test_smallest_sequences(frames: int, attention: str, method: str) -> None:
     gp = GaussianProcess(Exponential(2.0), frames, [[2.0]], np.full((frames, 1), 3.0))
@@ -288,15 +288,17 @@ def test_earlier_iterates_may_be_off_by_more_than_the_last(
     if total >= 0.9:
         return
     with pytest.MonkeyPatch.context() as patch, precision():
-        patch.setattr(certificate, "guaranteed_rounding", lambda *a, **k: total / (1 - total))
-        raised = round_up(certificate._rounding(plan))
+        patch.setattr(
+            certify_first_order, "guaranteed_rounding", lambda *a, **k: total / (1 - total)
+        )
+        raised = round_up(certify_first_order._rounding(plan))
     assert errors[-1] <= raised <= 2 * total / (1 - total) * (1 + 1e-9)
 
 
 def test_rounding_that_does_not_close_is_refused() -> None:
     plan = make_plan(GaussianProcess(Exponential(3.0), 2, [[1.0]]), tol=0.5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certificate, "guaranteed_rounding", lambda *a, **k: math.inf)
+        patch.setattr(certify_first_order, "guaranteed_rounding", lambda *a, **k: math.inf)
         with pytest.raises(CertificateError, match=r"bound=inf.*rounding"):
             certify(plan)
 
@@ -341,7 +343,7 @@ def test_enclosures_contain_the_eigenvalues(kernel: Kernel, frames: int) -> None
     low, high = exact_eigenvalues(kernel, frames)
     with precision(), mp.workdps(60):
         gamma = autocov_balls(kernel, frames)
-        bottom = enclosing._temporal_bottom(kernel, gamma)
+        bottom = enclosing.temporal_bottom(kernel, gamma)
         top = temporal_top(gamma)
         slack = mp.mpf(10) ** -55  # of the eigenvalues themselves
         assert exact(symbol_minimum(kernel).lower()) <= low + slack
