@@ -47,7 +47,12 @@ def circles(draw: st.DrawFn, max_frames: int = 32) -> CircleExponential:
 
 
 def kernels(max_frames: int = 32) -> st.SearchStrategy[Kernel]:
+    """Kernels that are positive and decrease."""
     return st.one_of(exponentials(), polynomials(), logarithmics(), circles(max_frames))
+
+
+def any_kernels(max_frames: int = 32) -> st.SearchStrategy[Kernel]:
+    return st.one_of(kernels(max_frames), damped_cosines())
 
 
 def damped_cosines(max_length: float = 200.0) -> st.SearchStrategy[DampedCosine]:
@@ -71,7 +76,7 @@ def spatial_covs(draw: st.DrawFn, channels: int, condition: float = 1e3) -> np.n
 def problems(draw: st.DrawFn, max_frames: int = 12, max_channels: int = 3) -> GaussianProcess:
     """Gaussian processes, with and without a mean."""
     frames, channels = draw(st.integers(1, max_frames)), draw(st.integers(1, max_channels))
-    kernel, cov = draw(kernels(max_frames)), draw(spatial_covs(channels))
+    kernel, cov = draw(any_kernels(max_frames)), draw(spatial_covs(channels))
     mean = None
     if draw(st.booleans()):
         rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
