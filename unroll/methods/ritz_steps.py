@@ -167,28 +167,41 @@ def stable_order(step_sizes: Array, largest: float) -> tuple[int, ...]:
     """The order of steps that magnifies rounding least.
 
     A step leaves a rounding error as large as the iterate, and the steps after it act on that
-    error: the sum over the steps of ``max |1 - prefix| max |suffix|`` over ``[1, largest]``, with
-    prefix and suffix the products of the factors ``1 - eta_k h`` up to and after the step, is made
-    smallest: over all orders for few steps, greedily from the last step on for more.
+    error: `magnification` over ``[1, largest]`` is made smallest, over all orders for few steps,
+    and by exchanging two at a time for more.
     """
     count = len(step_sizes)
     points = np.concatenate([np.geomspace(1.0, max(largest, 1.0), 33), 1.0 / step_sizes])
     factors = 1.0 - np.outer(step_sizes, np.clip(points, 1.0, max(largest, 1.0)))
+
+    def cost(order: tuple[int, ...]) -> float:
+        return magnification(factors[list(order)])
+
     if count <= _EXHAUSTIVE:
-        orders = itertools.permutations(range(count))
-        return min(orders, key=lambda order: magnification(factors[list(order)]))
-    chosen: list[int] = []
-    suffix = np.ones(len(points))
-    while len(chosen) < count:
-        rest = [k for k in range(count) if k not in chosen]
-        best = min(rest, key=lambda k: float(np.max(np.abs(suffix * factors[k]))))
-        suffix = suffix * factors[best]
-        chosen.insert(0, best)
-    return tuple(chosen)
+        return min(itertools.permutations(range(count)), key=cost)
+    # large and small roots in turns: what one step magnifies the next one makes small again
+    ranks = [int(k) for k in np.argsort(step_sizes, kind="stable")]
+    order = tuple(ranks[k // 2] if k % 2 == 0 else ranks[-1 - k // 2] for k in range(count))
+    while True:
+        pairs = itertools.combinations(range(count), 2)
+        best = min((_exchanged(order, *pair) for pair in pairs), key=cost)
+        if cost(best) >= cost(order):
+            return order
+        order = best
+
+
+def _exchanged(order: tuple[int, ...], i: int, j: int) -> tuple[int, ...]:
+    changed = list(order)
+    changed[i], changed[j] = order[j], order[i]
+    return tuple(changed)
 
 
 def magnification(factors: Array) -> float:
-    """How many rounding errors the last iterate holds; factors (steps, points) in order."""
+    """How many rounding errors the last iterate holds.
+
+    The sum over the steps of ``max |1 - prefix| max |suffix|``, with prefix and suffix the products
+    of the factors ``1 - eta_k h`` up to and after the step; factors (steps, points) in order.
+    """
     prefix = np.cumprod(factors, axis=0)
     suffix = np.cumprod(factors[::-1], axis=0)[::-1]
     after = np.append(np.max(np.abs(suffix[1:]), axis=1), 1.0)

@@ -13,13 +13,16 @@ from unroll.methods.coupling import fit_twist, twisted
 from unroll.methods.embedding import embed
 from unroll.methods.gates import chebyshev_series, log_series
 from unroll.methods.outliers import Outliers, find_outliers
+from unroll.methods.preconditioned_error import dense_error
 from unroll.methods.ritz_steps import Samples, fit_steps, stable_order
-from unroll.validation import finite_array, positive
+from unroll.validation import Array, finite_array, positive
 
 __all__ = ["MOST_STEPS", "Spectra", "log_noise_range"]
 
 MOST_STEPS = 32
 _MORE_STEPS = 6
+_CONFIRMED = 256
+_HARDEST = (-1.0, -0.9, -0.7)
 
 #: Chebyshev coefficients of step sizes, one row each, in the order in which they are applied.
 Rows = tuple[tuple[float, ...], ...]
@@ -71,12 +74,14 @@ class Spectra:
         self.column = kernel.autocov(np.arange(frames))
         self.samples = Samples(self.at, log_range)
 
+    def gates(self, x: float) -> Array:
+        """Eigenvalues of the circulant of ``P``."""
+        gates = 1.0 / (self.symbol + x)
+        return twisted(gates, log_series(self.twist, self.log_range, x)) if self.twist else gates
+
     def at(self, x: float) -> Outliers:
         """The spectrum at one ``x``."""
-        gates = 1.0 / (self.symbol + x)
-        if self.twist:
-            gates = twisted(gates, log_series(self.twist, self.log_range, x))
-        return find_outliers(self.column, gates, self.period, x)
+        return find_outliers(self.column, self.gates(x), self.period, x)
 
     def twisted(self) -> Spectra | None:
         """With the ends decoupled; ``None`` where that is not possible."""
@@ -106,6 +111,21 @@ class Spectra:
             if steps >= possible + _MORE_STEPS:
                 break
             rows, error = self.fit(steps, tol)
-            if error <= tol:
+            if error <= tol and self._confirms(rows, tol):
                 return rows
         return None
+
+    def _confirms(self, rows: Rows, tol: float) -> bool:
+        """Whether products of matrices agree: where steps magnify much, eigenvalues are not enough.
+
+        At a few ``x`` from the smallest, which is the hardest, on; short sequences only.
+        """
+        if self.frames > _CONFIRMED:
+            return True
+        for u in _HARDEST:
+            x = self.samples.noise(u)
+            sizes = np.array([log_series(row, self.log_range, x) for row in rows])
+            left, total = dense_error(self.column, self.gates(x), self.period, x, sizes)
+            if left > tol**2 * total:
+                return False
+        return True
