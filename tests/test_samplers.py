@@ -11,7 +11,7 @@ import pytest
 import tolerances as tol
 
 from unroll import ArgumentError, Exponential, GaussianProcess, sample_reverse
-from unroll.distribution import noisy_law, reverse_law, sampler_law, wasserstein
+from unroll.distribution import eigen_basis, noisy_law, reverse_law, sampler_law, wasserstein
 from unroll.samplers import SAMPLERS, SPACINGS, make_sampler, reverse_times
 
 STOCHASTIC = ("euler-maruyama", "exponential", "ancestral")
@@ -71,6 +71,21 @@ def test_grids(spacing: str) -> None:
     gaps = np.diff([even(float(t)) for t in times])
     assert gaps == pytest.approx([gaps.mean()] * 9, rel=1e-10)
     assert reverse_times(1.0, 2000.0, 3, spacing)[0] == 2000.0
+
+
+@pytest.mark.parametrize("name", ["ancestral", "ddim", "heun", "dpm++2m"])
+def test_every_eigenvalue_gets_the_same_relative_error(name: str) -> None:
+    # In y = v / alpha over r = sigma / alpha another eigenvalue is the same problem rescaled, and
+    # steps equal in log r do not notice; steps equal in t do.
+    gp = GaussianProcess(Exponential(8.0), 32, [[1.0]])
+    basis, _ = eigen_basis(gp)
+    target = noisy_law(gp, 1e-4).variances(basis)
+    spreads = []
+    for spacing in ("log-snr", "uniform"):
+        sampler = make_sampler(name, reverse_times(1e-4, 14.0, 60, spacing), denoise=False)
+        errors = sampler_law(sampler, gp).variances(basis) / target - 1
+        spreads.append(np.ptp(errors) / np.abs(errors).max())
+    assert spreads[0] < 0.05 < 0.5 < spreads[1]
 
 
 def test_names_of_sample_reverse() -> None:

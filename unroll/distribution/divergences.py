@@ -94,10 +94,13 @@ def compare(p: Law, q: Law) -> Relative:
         root = cholesky(first, lower=True)
     except LinAlgError:
         raise _singular("p", first) from None
+    rounding = len(first) * np.finfo(float).eps
+    if np.diag(root).min() ** 2 <= rounding * np.diag(first).max():  # a pivot of pure rounding
+        raise _singular("p", first)
     half = solve_triangular(root, second - first, lower=True)
     change = solve_triangular(root, half.T, lower=True)
     excess, vectors = eigh((change + change.T) / 2)
-    if excess[0] <= -1.0:
+    if excess[0] <= rounding - 1.0:
         raise _singular("q", second)
     shift = vectors.T @ solve_triangular(root, (q.mean - p.mean).reshape(-1), lower=True)
     return Relative(excess, shift)

@@ -25,9 +25,11 @@ def reverse_times(t_min: float, t_max: float, steps: int, spacing: str = "log-sn
     steps : int
         Number of intervals.
     spacing : {"log-snr", "uniform", "log", "karras"}
-        Equal steps in log(alpha / sigma), the default: for Gaussian data of any eigenvalue it beats
-        the others; in t; in log t; or in (sigma / alpha)^(1/7) (T. Karras et al., "Elucidating the
-        Design Space of Diffusion-Based Generative Models", arXiv 2206.00364, equation 5).
+        Equal steps in log(alpha / sigma), the default; in t; in log t; or in
+        (sigma / alpha)^(1/7) (T. Karras et al., "Elucidating the Design Space of Diffusion-Based
+        Generative Models", arXiv 2206.00364, equation 5). With the default every eigenvalue of the
+        data gets the same relative error: in y = v / alpha over r = sigma / alpha the variance is
+        lambda + r^2, so another eigenvalue is the same problem with r rescaled.
 
     >>> reverse_times(0.01, 5.0, 2).round(4).tolist()
     [5.0, 0.7962, 0.01]
