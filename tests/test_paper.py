@@ -28,6 +28,7 @@ from unroll import (
     Logarithmic,
     Plan,
     Polynomial,
+    make_plan,
 )
 from unroll.paper import plan_paper
 from unroll.paper_error import PaperProblem
@@ -232,6 +233,15 @@ def test_the_bandwidth_of_corollary_one(length: float, exponent: float, target: 
     logarithm = math.log(2 * 40 * 8 / (target * noise))
     assert plan.bandwidth is not None
     assert plan.bandwidth <= min(39, length * logarithm ** (1 / exponent))
+
+
+def test_it_is_a_preset() -> None:
+    gp, target, t_min = CASES["exponential"]
+    plan = make_plan(gp, preset="paper", tol=target, t_min=t_min)
+    assert plan == planned("exponential")
+    assert plan.products is not None
+    with pytest.raises(ArgumentError, match="preset"):
+        make_plan(gp, preset="paper", method="chebyshev", tol=target, t_min=t_min)
 
 
 def test_no_band_is_too_wide_for_a_logarithmic_kernel() -> None:

@@ -96,7 +96,7 @@ def steps(more: int = 1) -> list[Step]:
         ),
         Step(
             "A standard normal law keeps its form when coordinates change place or sign.",
-            r"E[zz^{\mathsf T};|z|>q] = t\,I",
+            r"E[z_iz_j;|z|>q] = t\ (i=j),\qquad0\ (i\ne j)",
             cited(
                 "Muirhead, Aspects of Multivariate Statistical Theory, Section 1.5",
                 "spherical laws are invariant under orthogonal maps",
