@@ -21,7 +21,7 @@ from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from constructions import build
-from proofs_check import CertificateError, certify, certify_first_order
+from proofs_check import CertificateError, certify, certify_first_order, symbol_ends
 from proofs_check import enclosures as enclosing
 from proofs_check.balls import (
     autocov_balls,
@@ -34,7 +34,8 @@ from proofs_check.balls import (
     toeplitz_apply,
 )
 from proofs_check.certificate import Certificate
-from proofs_check.enclosures import enclose_operator, symbol_minimum, temporal_top
+from proofs_check.enclosures import enclose_operator, temporal_top
+from proofs_check.symbol_ends import symbol_minimum
 from unroll import (
     ArgumentError,
     CircleExponential,
@@ -401,7 +402,7 @@ def test_eulers_transform_agrees_with_the_plain_sum(length: float, exponent: flo
     kernel = Exponential(length, exponent)
     last = math.ceil(length * 98 ** (1 / exponent)) + 1
     with precision():
-        plain, euler = enclosing._alternating(kernel, last), enclosing._euler(kernel)
+        plain, euler = symbol_ends._alternating(kernel, last), symbol_ends._euler(kernel)
         assert plain.overlaps(euler)
         assert euler.rad() < 1e-20
 

@@ -25,9 +25,9 @@ from safetensors.numpy import load_file, save_file
 from constructions import build, load, verify
 from proofs_check import CertificateError, audit, certify
 from proofs_check.balls import autocov_balls, precision
-from proofs_check.enclosures import temporal_bottom as proved_bottom
 from proofs_check.enclosures import _temporal_top as proved_top
-from proofs_check.enclosures import symbol_maximum, symbol_minimum
+from proofs_check.enclosures import temporal_bottom as proved_bottom
+from proofs_check.symbol_ends import symbol_maximum, symbol_minimum
 from unroll import (
     ArgumentError,
     DampedCosine,

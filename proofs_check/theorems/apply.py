@@ -6,8 +6,8 @@ from typing import Any
 
 from proofs_check import theorems
 from proofs_check.balls import precision
-from proofs_check.enclosures import symbol_minimum
 from proofs_check.lemmas.symbol_minimum import SYMBOL
+from proofs_check.symbol_ends import symbol_minimum
 from proofs_check.symbols import N, ell, nu, power, t
 from proofs_check.theorems.quantities import mu_max, mu_min, tol
 from proofs_check.theorems.theorem import Design
