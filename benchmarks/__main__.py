@@ -28,7 +28,7 @@ from benchmarks.suite import KERNELS, Case, Group, run_group  # noqa: E402
 RESULTS = Path(__file__).resolve().parent / "results"
 METHODS = {method.name: method for method in (*OURS, *PEERS)}
 QUICK = Settings()
-FULL = Settings(rounds=15, budget=8.0, patience=5.0, once=120.0)
+FULL = Settings(rounds=15, budget=4.0, patience=5.0, once=120.0)
 QUICK_SIZES, FULL_SIZES = (64, 256, 1024, 4096), (64, 256, 1024, 4096, 16384)
 QUICK_KERNELS = ("exponential", "polynomial", "logarithmic")
 
@@ -58,7 +58,7 @@ def main() -> None:
             cases += run_group(group, sizes, methods, settings, progress)
             save(path, cases, [], settings)  # what is measured so far survives an interruption
         if not arguments.no_models:
-            costs = model_costs(sizes, patience=settings.once, report=partial(say, ""))
+            costs = model_costs(sizes, patience=4 * settings.once, report=partial(say, ""))
             save(path, cases, costs, settings)
     page = write_page(load(path), arguments.out, name)
     print(page.read_text("utf-8").split("\n## ", 1)[0])

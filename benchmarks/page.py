@@ -28,7 +28,9 @@ def write_page(stored: Entry, folder: Path, name: str) -> Path:
 def _blocks(stored: Entry, figures: list[Figure]) -> Iterator[Block]:
     yield Heading("Benchmarks", 1)
     machine = ", ".join(f"{name} {value}" for name, value in stored["machine"].items())
-    yield Text(f"One score of {stored['batch']} sequences. {machine}.")
+    yield Text(
+        f"CPU seconds of one score of {stored['batch']} sequences, in one thread. {machine}."
+    )
     yield summary(stored)
     yield from figures
     for key in groups(stored):

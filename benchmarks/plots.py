@@ -16,7 +16,9 @@ from benchmarks.words import regime
 
 ROWS = {"new_t": "new t, set-up included", "further": "further score, same t"}
 INK, FAINT = "#1c2733", "#93a1ad"
-#: Okabe and Ito's colours, which stay apart for the colour-blind; ours is black and thick.
+#: Ours is thick and black, its variants thin and broken.
+DASHES = ("-", "--", ":")
+#: Okabe and Ito's colours, which stay apart for the colour-blind.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b", "#7f7f7f")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -25,11 +27,11 @@ def draw(stored: dict[str, Any], channels: int, dtype: str, t: float, path: Path
     """Write a PNG of all kernels at one d, dtype and t."""
     keys = [key for key in groups(stored) if key[1:] == (channels, dtype, t)]
     names = list(dict.fromkeys(entry["method"] for entry in stored["results"]))
-    peers = [name for name in names if name != BASELINE]
-    styles = {
-        name: (COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)])
-        for index, name in enumerate(peers)
-    }
+    ours = [name for name in names if name.startswith(BASELINE)]
+    peers = [name for name in names if name not in ours]
+    styles = {name: ("black", "o", dash) for name, dash in zip(ours, DASHES, strict=False)}
+    for index, name in enumerate(peers):
+        styles[name] = (COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)], "-")
     figure = Figure(figsize=(1.6 + 3.2 * len(keys), 6.6), layout="constrained", dpi=140)
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, len(keys), sharex=True, sharey=True, squeeze=False)
@@ -48,7 +50,7 @@ def draw(stored: dict[str, Any], channels: int, dtype: str, t: float, path: Path
                 axis.set_xlabel("frames N")
             if column == 0:
                 axis.set_ylabel(f"seconds\n{ROWS[kind]}")
-    order = [name for name in [BASELINE, *peers] if name in lines]
+    order = [name for name in [*ours, *peers] if name in lines]
     figure.legend(
         [lines[name] for name in order], order, loc="outside right upper", frameon=False, fontsize=9
     )
@@ -68,19 +70,20 @@ def _line(
     name: str,
     entries: dict[int, dict[str, Any]],
     kind: str,
-    styles: dict[str, tuple[str, str]],
+    styles: dict[str, tuple[str, str, str]],
 ) -> Any:
     """One method; markers are hollow where its error is larger than the target."""
     points = [(frames, e[kind]["median"], e["error"]) for frames, e in entries.items() if e[kind]]
     if not points:
         return None
-    color, marker = styles.get(name, ("black", "o"))
+    color, marker, dash = styles[name]
     ours = name == BASELINE
     (line,) = axis.plot(
         [frames for frames, *_ in points],
         [seconds for _, seconds, _ in points],
         color=color,
         marker=marker,
+        linestyle=dash,
         markersize=5 if ours else 4,
         linewidth=2.6 if ours else 1.2,
         zorder=3 if ours else 2,
