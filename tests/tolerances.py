@@ -67,3 +67,15 @@ LAW = 1e-11
 
 #: diffusers computes its schedule and most steps in float32, from starts of size up to 160.
 SCHEDULER = 2e-4
+
+
+def preconditioned(largest: float, condition: float, steps: int, size: int) -> float:
+    """Rounding of a preconditioned iteration, relative to the score: residuals are known to
+    size * eps * condition, and later steps magnify them by a factor of `largest` at most each,
+    less than half of them in a stable order."""
+    return 32 * size * EPS * condition * max(1.0, largest - 1.0) ** (steps // 2)
+
+
+#: Eigenvalues by Lanczos against dense ones, relative to the largest: both are backward stable in
+#: the inner product of A, and lose its condition number.
+LANCZOS = 1e-9

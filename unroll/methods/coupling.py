@@ -3,10 +3,10 @@ r"""A twist of the preconditioner that takes the coupling of the two ends out of
 Outliers live at the ends of the sequence and come in pairs, one even and one odd under reversal,
 which differ because the ends feel each other: through the sequence, and around the circle. Gates
 
-    (1 + delta (-1)^m) / (f_m + x)
+    (1 + delta cos(2 pi m N / C)) / (f_m + x)
 
-add ``delta`` times the preconditioner shifted by half a period, which couples the ends again: half
-a period is their distance, ``C = 2 N``. One number ``delta(x)`` makes the largest even and odd
+add ``delta`` times the preconditioner shifted by ``N`` frames to either side, which couples the
+ends again: ``N`` is their distance. One number ``delta(x)`` makes the largest even and odd
 eigenvalue coincide, so that one step removes both. For the exponential kernel with ``nu = 1`` these
 two are all there is besides 1, up to the difference of the circle's kernel and the line's.
 """
@@ -25,21 +25,21 @@ from unroll.validation import Array
 
 __all__ = ["fit_twist", "merging_twist", "twisted"]
 
-_LARGEST = 0.75  # beyond it the twist does more harm to the rest of the spectrum
+_LARGEST = 0.9  # gates stay positive
 _ITERATIONS = 8
 _QUADRATIC = 1e-6  # the square of a change this small is rounding
 _PRECISION = 1e-10
 _MOST_POINTS = 65
 
 
-def twisted(gates: Array, delta: Array | float) -> Array:
-    """Gates times ``1 + delta (-1)^m``.
+def twisted(gates: Array, delta: Array | float, shift: int, period: int) -> Array:
+    """Gates times ``1 + delta cos(2 pi m shift / period)``.
 
-    >>> twisted(np.ones(3), 0.25)
+    >>> twisted(np.ones(3), 0.25, shift=2, period=4)
     array([1.25, 0.75, 1.25])
     """
-    signs = 1.0 - 2.0 * (np.arange(gates.shape[-1]) % 2)
-    result: Array = gates * (1.0 + np.asarray(delta)[..., None] * signs)
+    turns = np.arange(gates.shape[-1]) * shift % period / period
+    result: Array = gates * (1.0 + np.asarray(delta)[..., None] * np.cos(2 * np.pi * turns))
     return result
 
 
@@ -53,10 +53,12 @@ def merging_twist(
     ``delta`` of moderate size.
     """
     gates = 1.0 / (symbol + x)
-    shifted = twisted(gates, 1.0) - gates
+    frames = len(column)
+    shifted = twisted(gates, 1.0, frames, period) - gates
     delta = start
     for _ in range(_ITERATIONS):
-        parts = [half(column, twisted(gates, delta), period, x, sign) for sign in (1, -1)]
+        mixed = twisted(gates, delta, frames, period)
+        parts = [half(column, mixed, period, x, sign) for sign in (1, -1)]
         if not all(len(part.excess) for part in parts):
             return None
         slopes = [float(p.top @ block_product(shifted, period, p.top)) for p in parts]

@@ -78,6 +78,8 @@ class InverseSymbol:
         residual polynomial, in the order in which they are applied.
     twist
         Chebyshev coefficients of ``delta`` (`unroll.methods.coupling`); empty where it is 0.
+    shift
+        ``N`` of the twist.
     """
 
     period: int
@@ -85,6 +87,7 @@ class InverseSymbol:
     log_range: tuple[float, float]
     roots: tuple[tuple[float, ...], ...]
     twist: tuple[float, ...] = ()
+    shift: int = 0
 
     def __post_init__(self) -> None:
         integer("period", self.period, 2)
@@ -98,8 +101,8 @@ class InverseSymbol:
             )
         if finite_array("roots", self.roots).ndim != 2:
             raise ArgumentError("roots", self.roots, "must be a table", "give (steps, n) numbers")
-        if self.twist and self.period % 2:
-            raise ArgumentError("twist", self.twist, "has no half period", "use an even period")
+        finite_array("twist", self.twist)
+        integer("shift", self.shift, 0)
 
     @property
     def count(self) -> int:
@@ -149,7 +152,8 @@ class InverseSymbol:
     @classmethod
     def _of(cls, spectra: Spectra, rows: Rows) -> InverseSymbol:
         symbol = tuple(map(float, spectra.symbol))
-        return cls(spectra.period, symbol, spectra.log_range, rows, spectra.twist)
+        shift = spectra.frames if spectra.twist else 0
+        return cls(spectra.period, symbol, spectra.log_range, rows, spectra.twist, shift)
 
     def steps(self, x: Array) -> list[Array]:
         """The step sizes ``eta_0(x), ..., eta_{K-1}(x)``, each of the shape of ``x``."""
@@ -160,7 +164,9 @@ class InverseSymbol:
         return log_series(self.twist, self.log_range, x) if self.twist else 0.0 * x
 
     def gates(self, alpha_sq: Array, sigma_sq: Array, mu: Array) -> Array:
-        """Eigenvalues ``(1 + delta (-1)^m) / (alpha^2 f_m mu + sigma^2)`` of the circulant.
+        """Eigenvalues of the circulant of ``P``: the gates of its heads.
+
+        ``1 / (alpha^2 f_m mu + sigma^2)``, times ``1 + delta cos(2 pi m N / C)`` with a twist.
 
         Parameters
         ----------
@@ -173,7 +179,9 @@ class InverseSymbol:
         """
         signal, noise = np.multiply(alpha_sq, mu), np.asarray(sigma_sq)
         gates = resolvent(signal[..., None], noise[..., None], np.array(self.symbol))
-        return twisted(gates, self.delta(noise / signal)) if self.twist else gates
+        if not self.twist:
+            return gates
+        return twisted(gates, self.delta(noise / signal), self.shift, self.period)
 
     def apply(self, x: ArrayLike, vectors: Array) -> Array:
         """``P`` times vectors, in units of the signal: the gates are ``1 / (f_m + x)``.
@@ -259,6 +267,7 @@ class InverseSymbol:
             "log_range": list(self.log_range),
             "roots": [list(row) for row in self.roots],
             "twist": list(self.twist),
+            "shift": self.shift,
         }
 
     @classmethod
@@ -270,6 +279,7 @@ class InverseSymbol:
             (values["log_range"][0], values["log_range"][1]),
             tuple(tuple(row) for row in values["roots"]),
             tuple(values.get("twist", ())),
+            values.get("shift", 0),
         )
 
 

@@ -77,7 +77,10 @@ class Spectra:
     def gates(self, x: float) -> Array:
         """Eigenvalues of the circulant of ``P``."""
         gates = 1.0 / (self.symbol + x)
-        return twisted(gates, log_series(self.twist, self.log_range, x)) if self.twist else gates
+        if not self.twist:
+            return gates
+        delta = log_series(self.twist, self.log_range, x)
+        return twisted(gates, delta, self.frames, self.period)
 
     def at(self, x: float) -> Outliers:
         """The spectrum at one ``x``."""
@@ -85,8 +88,6 @@ class Spectra:
 
     def twisted(self) -> Spectra | None:
         """With the ends decoupled; ``None`` where that is not possible."""
-        if self.period % 2:
-            return None
         twist = fit_twist(self.column, self.symbol, self.period, self.log_range)
         return Spectra(self.kernel, self.frames, self.log_range, twist) if twist else None
 
