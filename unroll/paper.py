@@ -143,11 +143,13 @@ def _no_room(demand: Demand, relative: float, least: float) -> ArgumentError:
     remedy = "raise tol or t_min"
     if demand.dtype == "float32":
         remedy += ", or use dtype='float64'"
+    kappa = demand.spectrum.condition_number(demand.t_min)
+    cost = f"cost at least {least:.2g}" if least < 1 else "leave nothing of the score"
     return ArgumentError(
         "tol",
         demand.tol,
-        f"leaves no room in the paper's model: the band costs {relative:.2g}, products and "
-        f"{demand.dtype} rounding at least {least:.2g}",
+        f"leaves no room in the paper's model at condition number {kappa:.4g}: the band costs "
+        f"{relative:.2g}, products and {demand.dtype} rounding {cost}",
         remedy,
     )
 
