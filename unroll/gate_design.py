@@ -194,7 +194,8 @@ class GateErrors:
             weight = np.maximum(
                 abs(self.spectrum.lower - 1) / bottom, abs(self.spectrum.upper - 1) / largest
             )
-            error = (square * h**2 + a * h**3 / 250) * weight + mean * h**2 / bottom
+            early = np.exp(np.minimum(h, 100.0) / 2)  # how much larger `a` is where a piece starts
+            error = (square * h**2 + a * h**3 / 250) * early * weight + mean * h**2 * early / bottom
             low, high = (
                 np.where(error > allowance, low, h),
                 np.where(error > allowance, h, high),
@@ -249,9 +250,10 @@ def design_gates(
     """
     t, count = errors.density(allowance * (1 - _SMOOTHING_SHARE))
     units, few, enough, best = max(1, math.ceil(count[-1])), 0, 0, None
-    closest = math.inf
+    # Four times what the leading orders ask for, and not enough: then it is the rounding.
+    most, closest = min(most_units, 64 + 4 * units), math.inf
     for _ in range(_MOST_TRIES):
-        if units > most_units:
+        if units > most:
             break
         network = _network(errors, t, count, units, allowance, activation)
         x = errors.bound(network)
@@ -266,16 +268,13 @@ def design_gates(
         units = round(min(max(guess, few + 1 + many // 128), many - 1))
     if best is not None:
         return best
-    reason = (
-        f"needs about {units} hidden units for gates that cost"
-        if units > most_units
-        else f"reaches {closest:.2g} with {few} hidden units, where float64 rounds, and not"
-    )
+    goal = f"gates that cost a relative score error of {allowance:.2g}"
     raise ArgumentError(
         "conditioning",
         "mlp",
-        f"{reason} a relative score error of {allowance:.2g}"
-        + (f", more than {most_units}" if units > most_units else ""),
+        f"needs about {units} hidden units for {goal}, more than {most_units}"
+        if units > most_units
+        else f"finds no {goal}: float64 rounds, and leaves {closest:.2g} with {few} hidden units",
         "use conditioning='exact', or raise tol",
     )
 
