@@ -1,0 +1,171 @@
+"""From the weights of an attention layer to mixings: heads with one output direction are one.
+
+A layer writes ``sum_h diag(rows_h) T_h (x V) O_h`` with Toeplitz ``T_h``. Heads whose output maps
+are multiples of one another, and whose rows are constant, add up to a single Toeplitz matrix
+before anything is computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from constructions.layers import Attention, LinearAttention
+from constructions.structured.convolution import Circulant
+from constructions.structured.lags import Lags, exponential_slope, read_lags
+from constructions.structured.mixing import Features, Gates, Mixing
+from constructions.structured.toeplitz import toeplitz
+
+__all__ = ["Part", "read_attention"]
+
+# Relative spread of denominators that counts as constant: what the roundings of logits leave.
+_ROUNDINGS = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """One mixing and where its result goes.
+
+    Attributes
+    ----------
+    mixing
+        Acts on value channels.
+    rows
+        What the result is multiplied by, (n,), or None.
+    output
+        Value channels to the stream, (U, D), float64.
+    """
+
+    mixing: Mixing
+    rows: Tensor | None
+    output: Tensor
+
+
+def read_attention(
+    layer: Attention | LinearAttention, position: Tensor | None, frames: int
+) -> list[Part] | None:
+    """The parts of a layer, or None where it has to be run as it stands.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    position
+        What queries and keys read, (n, D), if that is the same for all sequences; else None.
+    frames
+        Length ``n`` of the sequences.
+    """
+    if isinstance(layer, LinearAttention):
+        mixing = _linear(layer, position, frames)
+        output = layer.output.detach().double()
+        return None if mixing is None else [Part(mixing, None, output)]
+    lags = read_lags(layer, position) if position is not None else None
+    return None if lags is None else _merged(lags, layer)
+
+
+def _merged(lags: Lags, layer: Attention) -> list[Part]:
+    output, dtype = layer.output.detach().double(), layer.output.dtype
+    eps = torch.finfo(dtype).eps
+    parts: list[Part] = []
+    for direction, heads, weights in _directions(output):
+        alone = torch.zeros(len(heads), dtype=torch.bool, device=output.device)
+        if lags.rows is not None:
+            rows = lags.rows[heads]
+            low, high = rows.amin(1), rows.amax(1)
+            alone = high - low > _ROUNDINGS * eps * high
+            weights = torch.where(alone, weights, weights * rows.mean(1))
+        together = torch.nonzero(~alone).flatten()
+        if len(together):
+            kernel = lags.weighted(heads[together], weights[together])
+            sums = _exponentials(lags, heads[together], weights[together], eps)
+            parts.append(Part(toeplitz(kernel, dtype, sums), None, direction))
+        for k in torch.nonzero(alone).flatten():
+            mixing = toeplitz(lags.weighted(heads[k : k + 1], weights[k : k + 1]), dtype)
+            parts.append(Part(mixing, rows[k].to(dtype), direction))
+    return parts
+
+
+def _directions(output: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Output maps (H, U, D) as directions (U, D), with the heads and weights of each."""
+    flat = output.flatten(1)
+    pivot = flat.abs().argmax(1, keepdim=True)
+    weights = flat.gather(1, pivot)[:, 0]
+    used = torch.nonzero(weights).flatten()
+    unit = flat[used] / weights[used, None]
+    directions, which = torch.unique(unit, dim=0, return_inverse=True)
+    groups = [used[which == k] for k in range(len(directions))]
+    return [
+        (direction.view(output.shape[1:]), heads, weights[heads])
+        for direction, heads in zip(directions, groups, strict=True)
+    ]
+
+
+def _exponentials(
+    lags: Lags, heads: Tensor, weights: Tensor, eps: float
+) -> tuple[Tensor, Tensor] | None:
+    """Slopes and weights of heads that are exponentials, all of them."""
+    if lags.score != "softmax" or len(lags.logits) == 1 < len(lags.shift) or len(heads) > 64:
+        return None
+    slopes = [exponential_slope(lags.logits[h], eps) for h in heads]
+    found = [slope for slope in slopes if slope is not None]
+    if len(found) < len(slopes):
+        return None
+    centre = (lags.logits.shape[1] - 1) // 2
+    at_zero = lags.kernels(heads)[:, centre]
+    return weights.new_tensor(found), weights * at_zero
+
+
+def _linear(layer: LinearAttention, position: Tensor | None, frames: int) -> Mixing | None:
+    dtype = layer.output.dtype
+    w = {name: p.detach().double() for name, p in layer.named_parameters()}
+    amplitude, poles, baseline = w["amplitude"], w.get("poles"), w.get("baseline")
+    if layer.turns is None:
+        if position is None:
+            return None
+        query, key = position.double() @ w["query"], position.double() @ w["key"]
+        return Features(query, key, Gates(amplitude, poles, baseline), dtype)
+    turns = w["turns"]
+    grid = _grid(turns)
+    if poles is None:
+        return toeplitz(_cosines(turns, amplitude, grid, frames), dtype)
+    if grid is not None and grid[1] >= frames:
+        harmonics, period = grid
+        return Circulant(harmonics, period, Gates(amplitude, poles, baseline), dtype)
+    phase = _phases(turns, torch.arange(frames, device=turns.device))
+    waves = torch.stack([torch.cos(phase), torch.sin(phase)], dim=-1).flatten(1)
+    doubled = Gates(amplitude.repeat_interleave(2), poles.repeat_interleave(2, dim=0), baseline)
+    return Features(waves, waves, doubled, dtype)
+
+
+def _phases(turns: Tensor, frame: Tensor) -> Tensor:
+    return 2 * torch.pi * torch.remainder(frame[:, None] * turns, 1.0)
+
+
+def _grid(turns: Tensor) -> tuple[Tensor, int] | None:
+    """Integers ``0 <= m <= C / 2`` and ``C`` with ``turns = m / C`` in float64, or None."""
+    positive = turns[turns > 0]
+    period = round(1 / float(positive.min())) if len(positive) else 1
+    if not 1 <= period < 2**31:
+        return None
+    harmonics = torch.round(turns * period)
+    fits = torch.equal(harmonics / period, turns) and bool((2 * harmonics <= period).all())
+    return (harmonics.long(), period) if fits and bool((harmonics >= 0).all()) else None
+
+
+def _cosines(
+    turns: Tensor, amplitude: Tensor, grid: tuple[Tensor, int] | None, frames: int
+) -> Tensor:
+    """``sum_m amplitude_m cos(2 pi turns_m lag)``, (2n - 1,)."""
+    if grid is not None and grid[1] >= frames:
+        harmonics, period = grid
+        spectrum = turns.new_zeros(period // 2 + 1).index_add(0, harmonics, amplitude)
+        waves = torch.arange(period // 2 + 1, device=turns.device)
+        alone = (2 * waves) % period == 0
+        half = torch.fft.irfft(spectrum * torch.where(alone, period, period / 2), period)[:frames]
+    else:
+        lags = torch.arange(frames, device=turns.device)
+        parts = torch.split(lags, max(1, (1 << 22) // len(turns)))
+        half = torch.cat([torch.cos(_phases(turns, part)) @ amplitude for part in parts])
+    return torch.cat([half[1:].flip(0), half])

@@ -1,0 +1,137 @@
+"""What an attention layer does along the frames: the interface, and the two dense forms."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from constructions.structured.channels import Factor, across, times
+from constructions.structured.moment import Moment
+from unroll.methods.gates import resolvent
+
+__all__ = ["Dense", "Features", "Gates", "Mixing"]
+
+
+class Mixing(ABC):
+    """A linear map of the frames, one for every value channel or the same for all.
+
+    `prepare` does all that depends on the diffusion time, `apply` the rest.
+    """
+
+    name: ClassVar[str]
+    """For `StructuredTransformer.mechanisms`."""
+
+    takes_diagonal: ClassVar[bool] = False
+    """Whether a multiple of the identity can be added at no cost."""
+
+    def prepare(self, moment: Moment, scale: Factor | None, diagonal: Factor | None) -> Any:
+        """What `apply` needs for ``x -> scale (mixing x) + diagonal x``.
+
+        Parameters
+        ----------
+        scale
+            In double precision; None is one.
+        diagonal
+            The same; None is zero, as it is where `takes_diagonal` is false.
+        """
+        return scale.to(self.dtype) if isinstance(scale, Tensor) else scale
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype:
+        """Of the sequences."""
+
+    @abstractmethod
+    def apply(self, x: Tensor, prepared: Any) -> Tensor:
+        """A new tensor of the shape of ``x`` (B, channels, n)."""
+
+
+class Dense(Mixing):
+    """One matrix: short sequences, for which nothing is faster.
+
+    Parameters
+    ----------
+    kernel
+        ``k(j - i)``, tensor (2n - 1,).
+    """
+
+    name = "matrix"
+
+    def __init__(self, kernel: Tensor, dtype: torch.dtype) -> None:
+        frames = (len(kernel) + 1) // 2
+        frame = torch.arange(frames, device=kernel.device)
+        # entry (j, i): sequences are multiplied from the left
+        self._matrix = kernel[frame[:, None] - frame + frames - 1].to(dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the matrix."""
+        return self._matrix.dtype
+
+    def apply(self, x: Tensor, prepared: Factor | None) -> Tensor:
+        """One matrix product."""
+        return times(prepared, across(x, self._matrix))
+
+
+class Gates:
+    """Amplitudes of linear attention times its gates ``1 / (alpha^2 pole + sigma^2)``.
+
+    Parameters
+    ----------
+    amplitude
+        Tensor (H,).
+    poles, baseline
+        Tensors (H, U) and (U,); None where the layer has none.
+    """
+
+    def __init__(self, amplitude: Tensor, poles: Tensor | None, baseline: Tensor | None) -> None:
+        self._amplitude = amplitude
+        self._poles = None if poles is None else poles.T.contiguous()
+        self._baseline = None if baseline is None else baseline[:, None]
+
+    def __call__(self, moment: Moment) -> Tensor:
+        """Tensor (U or 1, H), float64, or (M, U or 1, H) for several diffusion times."""
+        if self._poles is None:
+            return self._amplitude[None]
+        if id(self) not in moment.memo:
+            gate = resolvent(moment.alpha_sq, moment.sigma_sq, self._poles)
+            if self._baseline is not None:
+                gate = gate - resolvent(moment.alpha_sq, moment.sigma_sq, self._baseline)
+            moment.memo[id(self)] = self._amplitude * gate
+        return moment.memo[id(self)]
+
+
+class Features(Mixing):
+    """Linear attention as it stands: two matrix products, ``O(N H)``.
+
+    Parameters
+    ----------
+    query, key
+        Features (n, H), float64.
+    gates
+        What scales them.
+    """
+
+    name = "features"
+
+    def __init__(self, query: Tensor, key: Tensor, gates: Gates, dtype: torch.dtype) -> None:
+        self._key = key.to(dtype).contiguous()
+        shared = torch.equal(query, key)
+        self._query = (self._key if shared else query.to(dtype).contiguous()).T
+        self._gates = gates
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the features."""
+        return self._key.dtype
+
+    def prepare(self, moment: Moment, scale: Factor | None, diagonal: Factor | None) -> Tensor:
+        """The weights of the features."""
+        return times(scale, self._gates(moment)).to(self.dtype)
+
+    def apply(self, x: Tensor, prepared: Tensor) -> Tensor:
+        """Sums over frames, scaled and read."""
+        return across(across(x, self._key) * prepared, self._query)
