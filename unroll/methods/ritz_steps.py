@@ -163,16 +163,15 @@ def interpolate(table: Array) -> Array:
     return kept
 
 
-def stable_order(step_sizes: Array, largest: float) -> tuple[int, ...]:
+def stable_order(step_sizes: Array, eigenvalues: Array) -> tuple[int, ...]:
     """The order of steps that magnifies rounding least.
 
     A step leaves a rounding error as large as the iterate, and the steps after it act on that
-    error: `magnification` over ``[1, largest]`` is made smallest, over all orders for few steps,
+    error: `magnification` over the eigenvalues is made smallest, over all orders for few steps,
     and by exchanging two at a time for more.
     """
     count = len(step_sizes)
-    points = np.concatenate([np.geomspace(1.0, max(largest, 1.0), 33), 1.0 / step_sizes])
-    factors = 1.0 - np.outer(step_sizes, np.clip(points, 1.0, max(largest, 1.0)))
+    factors = 1.0 - np.outer(step_sizes, eigenvalues)
 
     def cost(order: tuple[int, ...]) -> float:
         return magnification(factors[list(order)])
@@ -200,7 +199,7 @@ def magnification(factors: Array) -> float:
     """How many rounding errors the last iterate holds.
 
     The sum over the steps of ``max |1 - prefix| max |suffix|``, with prefix and suffix the products
-    of the factors ``1 - eta_k h`` up to and after the step; factors (steps, points) in order.
+    of the factors ``1 - eta_k h`` up to and after the step; factors (steps, eigenvalues), in order.
     """
     prefix = np.cumprod(factors, axis=0)
     suffix = np.cumprod(factors[::-1], axis=0)[::-1]

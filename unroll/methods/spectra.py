@@ -98,7 +98,7 @@ class Spectra:
         """
         series, error = fit_steps(self.samples, steps, enough)
         hardest = chebyshev_series(tuple(series.T), -1.0)
-        order = stable_order(hardest, 1.0 + float(self.samples.at(-1.0).excess.max()))
+        order = stable_order(hardest, 1.0 + self.samples.at(-1.0).excess)
         return tuple(tuple(map(float, series[k])) for k in order), error
 
     def fewest(self, tol: float, most: int = MOST_STEPS) -> Rows | None:
