@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,8 +16,8 @@ from constructions import build
 from unroll import ArgumentError, GaussianProcess, Plan, make_plan
 
 CHANNELS = 4
-#: Heads in all blocks together, beyond which a model is planned and not built.
-MOST_HEADS = 2000
+#: Layers beyond which a model is planned and not built.
+MOST_LAYERS = 500
 #: From one size to the next, seconds grow no faster than this power of N.
 _GROWTH = 1.5
 
@@ -30,6 +30,8 @@ class ModelCost:
     ----------
     construction, kernel, frames
         Which one.
+    tol
+        Relative rms error that was asked for.
     layers, heads
         Blocks, and heads per block.
     bound
@@ -45,6 +47,7 @@ class ModelCost:
     construction: str
     kernel: str
     frames: int
+    tol: float
     layers: int | None = None
     heads: int | None = None
     bound: float | None = None
@@ -77,7 +80,8 @@ def model_costs(
                 expected = last[1] * (frames / last[0]) ** _GROWTH if last else 0.0
                 if expected > patience:
                     refused = f"~{expected:.0f} s"
-                    costs.append(ModelCost(name, kernel, frames, refused=refused))
+                    tol = options.get("tol", TOL)
+                    costs.append(ModelCost(name, kernel, frames, tol, refused=refused))
                     continue
                 report(f"{name}: {kernel}, N = {frames}")
                 start = time.process_time()
@@ -89,22 +93,22 @@ def model_costs(
 def _cost(name: str, kernel: str, frames: int, options: Mapping[str, Any]) -> ModelCost:
     spatial_cov = Problem(KERNELS[kernel], 2, CHANNELS).spatial_cov
     gp = GaussianProcess(KERNELS[kernel], frames, spatial_cov)
+    base = ModelCost(name, kernel, frames, options.get("tol", TOL))
     start = time.process_time()
     try:
-        plan = make_plan(gp, tol=TOL, t_min=T_MIN, t_max=T_MAX, **options)
+        plan = make_plan(gp, **{"tol": TOL, "t_min": T_MIN, "t_max": T_MAX, **options})
     except ArgumentError as error:
-        return ModelCost(name, kernel, frames, refused=f"{error.argument} {error.condition}")
-    planned = time.process_time() - start
-    cost: dict[str, Any] = {
-        "layers": plan.depth,
-        "heads": plan.heads,
-        "bound": plan.budget.total,
-        "plan_seconds": planned,
-    }
-    if plan.depth * plan.heads > MOST_HEADS:
-        refused = f"more than {MOST_HEADS} heads in all"
-        return ModelCost(name, kernel, frames, **cost, refused=refused)
-    return ModelCost(name, kernel, frames, **cost, **_built(plan))
+        return replace(base, refused=f"{error.argument} {error.condition}")
+    planned = replace(
+        base,
+        layers=plan.layers,
+        heads=plan.heads,
+        bound=plan.budget.total,
+        plan_seconds=time.process_time() - start,
+    )
+    if plan.layers > MOST_LAYERS:
+        return replace(planned, refused=f"{plan.layers} layers are not built")
+    return replace(planned, **_built(plan))
 
 
 def _built(plan: Plan) -> dict[str, Any]:

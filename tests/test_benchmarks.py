@@ -20,7 +20,7 @@ from benchmarks.grouping import groups, of_group
 from benchmarks.measure import Result, Settings, measure
 from benchmarks.memory import traced
 from benchmarks.method import Method, relative_error
-from benchmarks.models import model_costs
+from benchmarks.models import MOST_LAYERS, model_costs
 from benchmarks.ours import OURS
 from benchmarks.peers import PEERS
 from benchmarks.peers.cholesky import Cholesky
@@ -310,14 +310,22 @@ def test_models_are_counted() -> None:
     assert small.refused is None
 
 
-def test_too_large_a_model_is_planned_but_not_built() -> None:
+def test_too_deep_a_model_is_planned_but_not_built() -> None:
     options = {"lags": {"method": "gradient", "attention": "relu", "max_layers": 10**6}}
     [cost] = model_costs([16], kernels=["exponential"], constructions=options)
     assert cost.layers is not None
-    assert cost.heads is not None
-    assert cost.layers * cost.heads > 2000
+    assert cost.layers > MOST_LAYERS
     assert cost.size is None
-    assert cost.refused == "more than 2000 heads in all"
+    assert cost.refused == f"{cost.layers} layers are not built"
+
+
+def test_constructions_that_are_refused_say_why() -> None:
+    options = {"strict": {"method": "gradient", "attention": "relu", "tol": 1e-15}}
+    [cost] = model_costs([16], kernels=["exponential"], constructions=options)
+    assert cost.layers is None
+    assert cost.tol == 1e-15
+    assert cost.refused is not None
+    assert "floor" in cost.refused
 
 
 def test_the_command_end_to_end(
