@@ -33,6 +33,8 @@ class AttentionShape:
         Length of a value.
     relative_bias
         Whether a table (heads, 2 frames - 1) of biases is added to the logits.
+    pair_bias
+        Whether a table (heads, frames, frames) of biases is added to the logits.
     sinks
         How many further keys, learned and with value zero, every query sees.
     sinusoids
@@ -50,6 +52,7 @@ class AttentionShape:
     score_channels: int
     value_channels: int
     relative_bias: bool = False
+    pair_bias: bool = False
     sinks: int = 0
     sinusoids: bool = False
     gated: bool = False
@@ -61,7 +64,7 @@ class AttentionShape:
         for entry in ("heads", "score_channels", "value_channels"):
             integer(f"{name}.{entry}", getattr(self, entry), 1)
         integer(f"{name}.sinks", self.sinks, 0)
-        for entry in ("relative_bias", "sinusoids", "gated", "baseline"):
+        for entry in ("relative_bias", "pair_bias", "sinusoids", "gated", "baseline"):
             _switch(f"{name}.{entry}", getattr(self, entry))
 
 

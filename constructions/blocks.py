@@ -89,6 +89,8 @@ def attention_pattern(p: np.ndarray, w: AttentionWeights, score: str) -> np.ndar
         longest = (w.relative_bias.shape[1] + 1) // 2
         lag = np.arange(frames) - np.arange(frames)[:, None] + longest - 1  # j - i + N - 1
         logits = logits + w.relative_bias[:, lag]
+    if w.pair_bias is not None:
+        logits = logits + w.pair_bias[:, :frames, :frames]
     if w.sink_key is not None:
         sinks = np.einsum("bhip,hsp->bhis", query, w.sink_key)
         logits = np.concatenate([logits, sinks], axis=-1)

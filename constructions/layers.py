@@ -87,6 +87,7 @@ class Attention(nn.Module):
         dtype = precision(architecture)
         self.score, self.frames = shape.score, frames
         self.relative_bias: nn.Parameter | None
+        self.pair_bias: nn.Parameter | None
         self.sink_key: nn.Parameter | None
         self.query = parameter(heads, width, score_channels, dtype=dtype)
         self.query_bias = parameter(heads, score_channels, dtype=dtype)
@@ -97,6 +98,10 @@ class Attention(nn.Module):
         self.register_parameter(
             "relative_bias",
             parameter(heads, 2 * frames - 1, dtype=dtype) if shape.relative_bias else None,
+        )
+        self.register_parameter(
+            "pair_bias",
+            parameter(heads, frames, frames, dtype=dtype) if shape.pair_bias else None,
         )
         self.register_parameter(
             "sink_key",
@@ -116,6 +121,8 @@ class Attention(nn.Module):
         if self.relative_bias is not None:
             frame = torch.arange(frames, device=x.device)
             logits = logits + self.relative_bias[:, frame - frame[:, None] + self.frames - 1]
+        if self.pair_bias is not None:
+            logits = logits + self.pair_bias[:, :frames, :frames]
         if self.sink_key is not None:
             sinks = torch.einsum("bhip,hsp->bhis", query, self.sink_key)
             logits = torch.cat([logits, sinks], dim=-1)

@@ -38,6 +38,7 @@ class AttentionWeights:
     value: np.ndarray  # (D, U)
     output: np.ndarray  # (H, U, D)
     relative_bias: np.ndarray | None = None  # (H, 2N-1), entry j - i + N - 1
+    pair_bias: np.ndarray | None = None  # (H, N, N)
     sink_key: np.ndarray | None = None  # (H, S, P)
 
 

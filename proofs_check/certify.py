@@ -26,6 +26,8 @@ def certify(plan: Plan) -> Certificate:
         The spectrum that the plan claims cannot be confirmed, the problem is too large for a
         proof, or the bound exceeds ``tol``.
     """
+    if plan.gp.frame_times is not None:
+        raise CertificateError("irregular frame times: have no certificate")
     if plan.products is not None:
         return certify_paper(plan)
     if plan.method_name in METHODS:

@@ -18,8 +18,8 @@ __all__ = ["FREE_GROUPS", "Kind", "Layout", "layout_of"]
 FREE_GROUPS = ("sink_start", "sink_end", "position")
 """Position channels of any size, which a lowering's queries and keys read."""
 
-_NO_LINEAR = {"sinusoids": False, "gated": False, "baseline": False}
-_NO_SCORES = {"relative_bias": False, "sinks": 0}
+_NO_LINEAR = {"pair_bias": False, "sinusoids": False, "gated": False, "baseline": False}
+_NO_SCORES = {"relative_bias": False, "pair_bias": False, "sinks": 0}
 _SINUSOIDS = {"score": "linear", "score_channels": 2, "sinusoids": True} | _NO_SCORES
 
 

@@ -204,9 +204,9 @@ PLANS = [
         "t_min": [0.0, -1.0, 1e-320, math.nan, math.inf, "x"],
         "t_max": [0.01, 0.0, 1e-3, math.nan, math.inf, "x"],
         "dtype": ["float16", "double", np.float64, None],
-        "method": ["newton", None, ["gradient"], 3],
+        "method": ["newton", "", ["gradient"], 3],
         "attention": ["linear", "", ["relu"]],
-        "activation": ["tanh", None],
+        "activation": ["tanh", ""],
         "rounding": ["typical", 3],
         "max_layers": [0, -1, 2.5, "x", None],
     }.items()

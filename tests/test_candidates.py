@@ -21,13 +21,12 @@ MEAN = np.outer(np.arange(12.0), [1.0, -1.0])
 @pytest.mark.parametrize("mean", [None, MEAN], ids=["centred", "mean"])
 def test_costs_are_what_the_weights_count(mean: np.ndarray | None) -> None:
     gp = GaussianProcess(Logarithmic(4.0, 1.0), 12, SPATIAL, mean)
-    rows = candidates(gp, tol=1e-3)
+    rows = candidates(gp, tol=1e-3, t_min=0.05, max_layers=20_000)
     assert len(rows) == 3 * len(LOWERINGS) + 2
-    *rows, paper = rows
-    assert (paper.conditioning, paper.cost) == ("products", None)
+    assert rows[-1].conditioning == "products"
     plans = [row.plan for row in rows if row.plan is not None]
     assert len(plans) == len(rows)
-    direct = plans[-1]
+    direct = plans[-2]
     plans.append(replace(direct, modes=Eigenmodes.design(gp.kernel, 12)))
     plans.append(replace(direct, modes=Eigenmodes.design(gp.kernel, 12, 3)))
     for plan in plans:
@@ -60,7 +59,7 @@ def test_auto_is_the_smallest(objective: str) -> None:
     gp = GaussianProcess(Exponential(4.0), 12, SPATIAL)
     rows = candidates(gp, tol=1e-4)
     plan = make_plan(gp, method="auto", objective=objective, tol=1e-4)
-    sizes = [row.cost for row in rows if row.reason is None and row.cost is not None]
+    sizes = [row.cost for row in rows if row.reason is None]
     least = min(getattr(one, OBJECTIVES[objective]) for one in sizes)
     assert getattr(cost(plan), OBJECTIVES[objective]) == least
     names = {(row.method, row.attention) for row in frontier(rows)}

@@ -1,4 +1,4 @@
-"""One model, sequences of different lengths: no padding, and the score of each exact for its own."""
+"""One model, sequences of different lengths: no padding, the score of each exact for its own."""
 
 from __future__ import annotations
 

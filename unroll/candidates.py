@@ -38,7 +38,7 @@ class Candidate:
     plan
         The plan, or ``None`` where there is none. One that is only too deep is described, too.
     cost
-        Its sizes; those of the paper's own model are known once its weights are written.
+        Its sizes.
     layers
         Blocks, known for every plan that is too deep.
     reason
@@ -87,7 +87,7 @@ def candidates(
 
 def frontier(rows: list[Candidate]) -> list[Candidate]:
     """The candidates that no other beats in every respect."""
-    known = [row for row in rows if row.reason is None and row.cost is not None]
+    known = [row for row in rows if row.reason is None]
     return [row for row in known if not any(_beats(other, row) for other in known)]
 
 
@@ -101,7 +101,7 @@ def best_plan(gp: GaussianProcess, *, objective: str = "depth", **options: Any) 
     """
     choice("objective", objective, OBJECTIVES)
     rows = candidates(gp, **options)
-    feasible = [row for row in rows if row.reason is None and row.cost is not None]
+    feasible = [row for row in rows if row.reason is None]
     if not feasible:
         reasons = "; ".join(f"{row.method} x {row.attention}: {row.reason}" for row in rows)
         raise ArgumentError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unroll.attention import Alibi, Fourier, Lowering, ReluLag, SoftmaxSink
+from unroll.attention import Alibi, Fourier, Irregular, Lowering, ReluLag, SoftmaxSink
 from unroll.plan import Plan
 
 __all__ = ["Cost", "cost"]
@@ -55,58 +55,19 @@ class _Layer:
     alive: int
 
 
-def cost(plan: Plan) -> Cost | None:
-    """Sizes of the model that a plan compiles to; ``None`` for the paper's own model."""
+def cost(plan: Plan) -> Cost:
+    """Sizes of the model that a plan compiles to."""
+    n, d, width = plan.gp.frames, plan.gp.channels, _width(plan)
     if plan.products is not None:
-        return None
-    n, d = plan.gp.frames, plan.gp.channels
-    width, groups = _width(plan), 2 + plan.gp.has_mean
-    outer = width * (2 * d + n)
-    if plan.modes is not None:
-        features = 2 + (2 * d if plan.modes.floor is not None else 0)
-        sources = groups - 1 if plan.modes.floor is not None else 0
-        kept = len(plan.modes.values)
-        heads = _linear(kept, n, d, width, poles=True, read=True)
-        heads = _plus(heads, d * (plan.modes.floor is not None))
-        blocks = [(_block(heads, sources * 2 * d, features, width, n, linear=True), 1)]
-        outer += d * (plan.modes.floor is not None)
+        blocks, extra = _paper(plan, width)
+    elif plan.modes is not None:
+        blocks, extra = _direct(plan, width)
     elif plan.preconditioner is not None:
-        assert plan.lowering is not None
-        fourier = isinstance(plan.lowering, Fourier)
-        residual = _block(
-            _heads(plan.lowering, n, d, width),
-            groups * 2 * d,
-            _COMMON_FEATURES,
-            width,
-            n,
-            linear=fourier,
-        )
-        frequencies = len(plan.preconditioner.symbol)
-        correction = _block(
-            _linear(frequencies, n, d, width, poles=True, read=False),
-            2 * d,
-            _COMMON_FEATURES + d,
-            width,
-            n,
-            linear=True,
-        )
-        blocks = [(residual, plan.depth), (correction, plan.depth)]
-        outer += d + 2 + plan.depth * plan.preconditioner.terms
+        blocks, extra = _preconditioned(plan, width)
     else:
-        assert plan.lowering is not None
-        fourier = isinstance(plan.lowering, Fourier)
-        sources = groups + plan.method.has_momentum
-        step = _block(
-            _heads(plan.lowering, n, d, width),
-            sources * 2 * d,
-            _FIRST_ORDER_FEATURES,
-            width,
-            n,
-            linear=fourier,
-        )
-        blocks = [(step, plan.depth)]
-        outer += 2
-    if isinstance(plan.lowering, SoftmaxSink | Alibi):
+        blocks, extra = _first_order(plan, width)
+    outer = width * (2 * d + n) + extra
+    if isinstance(plan.lowering, SoftmaxSink | Alibi | Irregular):
         outer += n * width  # positions counted from the last frame
     parameters = outer + sum(kind.parameters * count for kind, count in blocks)
     return Cost(
@@ -120,17 +81,88 @@ def cost(plan: Plan) -> Cost | None:
     )
 
 
+_Blocks = tuple[list[tuple[_Layer, int]], int]
+"""Kinds of blocks with their numbers, and parameters that belong to no block."""
+
+
+def _first_order(plan: Plan, width: int) -> _Blocks:
+    assert plan.lowering is not None
+    n, d, network = plan.gp.frames, plan.gp.channels, plan.conditioning
+    sources = 2 + plan.gp.has_mean + plan.method.has_momentum
+    step = _block(
+        _heads(plan.lowering, n, d, width),
+        sources * 2 * d,
+        _FIRST_ORDER_FEATURES if network is None else 1 + network.outputs,
+        width,
+        n,
+        linear=isinstance(plan.lowering, Fourier),
+    )
+    if network is None:
+        return [(step, plan.depth)], 2
+    return [(step, plan.depth)], network.units * (2 + network.outputs) + network.outputs
+
+
+def _preconditioned(plan: Plan, width: int) -> _Blocks:
+    assert plan.lowering is not None
+    assert plan.preconditioner is not None
+    n, d = plan.gp.frames, plan.gp.channels
+    residual = _block(
+        _heads(plan.lowering, n, d, width),
+        (2 + plan.gp.has_mean) * 2 * d,
+        _COMMON_FEATURES,
+        width,
+        n,
+        linear=isinstance(plan.lowering, Fourier),
+    )
+    heads = _linear(len(plan.preconditioner.symbol), n, d, width, poles=True, read=False)
+    correction = _block(heads, 2 * d, _COMMON_FEATURES + d, width, n, linear=True)
+    extra = d + 2 + plan.depth * plan.preconditioner.terms
+    return [(residual, plan.depth), (correction, plan.depth)], extra
+
+
+def _direct(plan: Plan, width: int) -> _Blocks:
+    assert plan.modes is not None
+    n, d, floor = plan.gp.frames, plan.gp.channels, plan.modes.floor is not None
+    heads = _linear(len(plan.modes.values), n, d, width, poles=True, read=True)
+    heads = _Layer(heads.parameters + d * floor, heads.flops, heads.alive)
+    hidden = (1 + plan.gp.has_mean) * 2 * d * floor
+    return [(_block(heads, hidden, 2 + 2 * d * floor, width, n, linear=True), 1)], d * floor
+
+
+def _paper(plan: Plan, width: int) -> _Blocks:
+    """`constructions.compile.paper`: no gates, and products by feed-forward layers."""
+    assert plan.products is not None
+    assert plan.lowering is not None
+    n, d, products = plan.gp.frames, plan.gp.channels, plan.products
+
+    def product(hidden: int) -> _Layer:
+        return _block(_Layer(0, 0, 0), hidden, 0, width, n, linear=False)
+
+    mix = _block(_heads(plan.lowering, n, d, width), 2 * d, 0, width, n, linear=False)
+    blocks = [
+        (mix, plan.depth),
+        (product(10 * d), plan.depth),
+        (product(12 * d), plan.depth * products.levels),
+        (product(6 * d), plan.depth * (1 + products.levels) + products.mean_levels),
+    ]
+    if products.mean_levels:
+        blocks.append((product(4 * d), 1))
+    return blocks, 4 * width + 3
+
+
 def _width(plan: Plan) -> int:
-    iterates = 2 if plan.preconditioner is not None else 1
-    if plan.modes is None and plan.preconditioner is None and plan.method.has_momentum:
-        iterates = 2
-    width = plan.gp.channels * (iterates + 1 + plan.gp.has_mean)
+    d, lowering = plan.gp.channels, plan.lowering
+    if plan.products is not None:
+        assert isinstance(lowering, ReluLag)
+        return (8 + plan.gp.has_mean) * d + 5 + 2 * lowering.frequencies
+    two = plan.preconditioner is not None or (plan.modes is None and plan.method.has_momentum)
+    width = d * (2 + two + plan.gp.has_mean)
     if plan.modes is not None:
         return width + len(plan.modes.values)
-    if isinstance(plan.lowering, ReluLag):
-        return width + 2 * plan.lowering.frequencies
-    if isinstance(plan.lowering, SoftmaxSink | Alibi):
-        return width + 2 * plan.lowering.heads
+    if isinstance(lowering, ReluLag):
+        return width + 2 * lowering.frequencies
+    if isinstance(lowering, SoftmaxSink | Alibi | Irregular):
+        return width + 2 * lowering.heads
     return width
 
 
@@ -154,7 +186,9 @@ def _heads(lowering: Lowering, n: int, d: int, width: int) -> _Layer:
     relu = isinstance(lowering, ReluLag)
     scores = 2 * lowering.frequencies + 1 if isinstance(lowering, ReluLag) else 2
     parameters = (heads + 1) * (width + 1) * scores + d * width * (heads + 1)
-    parameters += 0 if relu else heads * (2 * n - 1 + 2 * scores)
+    if not relu:
+        biases = n * n if isinstance(lowering, Irregular) else 2 * n - 1
+        parameters += heads * (biases + 2 * scores)
     flops = 2 * n * width * (scores * (heads + 1) + d * (heads + 1))
     flops += 2 * heads * n * n * (scores + d)
     return _Layer(parameters, flops, heads * n * (n + d))
@@ -166,7 +200,3 @@ def _linear(heads: int, n: int, d: int, width: int, *, poles: bool, read: bool) 
     scores = 1 if read else 2
     flops = 4 * n * width * d + 4 * n * heads * scores * d + (4 * n * width * heads if read else 0)
     return _Layer(parameters, flops, n * heads * scores + heads * scores * d)
-
-
-def _plus(layer: _Layer, parameters: int) -> _Layer:
-    return _Layer(layer.parameters + parameters, layer.flops, layer.alive)

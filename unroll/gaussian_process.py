@@ -44,6 +44,9 @@ class GaussianProcess:
         Sigma, symmetric positive definite, in squared units of the data.
     mean : array (frames, channels), optional
         M; zero if None.
+    frame_times : array (frames,), optional
+        When the frames are, ascending, in the units of the kernel's length scale; 0, 1, 2, ... if
+        None. Then Cov[X_ia, X_jb] = gamma(|tau_i - tau_j|) Sigma_ab.
 
     Raises
     ------
@@ -60,7 +63,12 @@ class GaussianProcess:
     """
 
     def __init__(
-        self, kernel: Kernel, frames: int, spatial_cov: ArrayLike, mean: ArrayLike | None = None
+        self,
+        kernel: Kernel,
+        frames: int,
+        spatial_cov: ArrayLike,
+        mean: ArrayLike | None = None,
+        frame_times: ArrayLike | None = None,
     ) -> None:
         _refuse_kronecker_sum(kernel, spatial_cov)
         self._kernel: Kernel = instance(
@@ -71,7 +79,10 @@ class GaussianProcess:
         self._has_mean = mean is not None
         shape = (self._frames, self._spatial_cov.shape[0])
         self._mean = _frozen(np.zeros(shape) if mean is None else _mean_array(mean, shape))
-        self._temporal_cov = _frozen(kernel.matrix(self._frames))
+        self._frame_times: Array | None = None
+        if frame_times is not None:
+            self._frame_times = _frozen(_ascending(frame_times, self._frames))
+        kernel.check_frames(self._frames)
 
     @property
     def kernel(self) -> Kernel:
@@ -104,9 +115,21 @@ class GaussianProcess:
         return self._has_mean
 
     @property
+    def frame_times(self) -> Array | None:
+        """When the frames are, (frames,), read-only; ``None`` for 0, 1, 2, ..."""
+        return self._frame_times
+
+    @property
     def temporal_cov(self) -> Array:
         """Gamma (frames, frames), read-only."""
         return self._temporal_cov
+
+    @cached_property
+    def _temporal_cov(self) -> Array:
+        if self._frame_times is None:
+            return _frozen(self._kernel.matrix(self._frames))
+        times = self._frame_times
+        return _frozen(self._kernel.autocov(np.abs(np.subtract.outer(times, times))))
 
     @cached_property
     def noisy_cov(self) -> NoisyCovariance:
@@ -225,23 +248,29 @@ class GaussianProcess:
             "frames": self._frames,
             "spatial_cov": self._spatial_cov.tolist(),
             "mean": self._mean.tolist() if self._has_mean else None,
-        }
+        } | ({} if self._frame_times is None else {"frame_times": self._frame_times.tolist()})
 
     @classmethod
     def from_dict(cls, values: Any) -> GaussianProcess:
         """The process that `to_dict` described; an ArgumentError names what is wrong with it."""
-        remedy = "give kernel, frames, spatial_cov and, optionally, mean"
+        remedy = "give kernel, frames, spatial_cov and, optionally, mean and frame_times"
         if not isinstance(values, dict):
             raise ArgumentError("gp", values, "must be a JSON object", remedy)
         missing = [key for key in ("kernel", "frames", "spatial_cov") if key not in values]
         if missing:
             raise ArgumentError("gp", sorted(values), f"missing: {', '.join(missing)}", remedy)
-        unknown = sorted(set(values) - {"kernel", "frames", "spatial_cov", "mean"})
+        unknown = sorted(set(values) - {"kernel", "frames", "spatial_cov", "mean", "frame_times"})
         if unknown:
             raise ArgumentError("gp", sorted(values), f"unknown: {', '.join(unknown)}", remedy)
         _refuse_kronecker_sum(values["kernel"], values["spatial_cov"])
         kernel = kernel_from_dict(values["kernel"])
-        return cls(kernel, values["frames"], values["spatial_cov"], values.get("mean"))
+        return cls(
+            kernel,
+            values["frames"],
+            values["spatial_cov"],
+            values.get("mean"),
+            values.get("frame_times"),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write gp.json; the file appears whole or not at all."""
@@ -263,6 +292,7 @@ class GaussianProcess:
     def __repr__(self) -> str:
         mean = "mean given" if self._has_mean else "zero mean"
         sizes = f"frames={self._frames}, channels={self.channels}"
+        sizes += "" if self._frame_times is None else ", irregular frame times"
         return f"GaussianProcess({self._kernel}, {sizes}, {mean})"
 
     @cached_property
@@ -305,6 +335,19 @@ def _frozen(array: Array) -> Array:
     copy = np.array(array, dtype=np.float64)
     copy.setflags(write=False)
     return copy
+
+
+def _ascending(frame_times: ArrayLike, frames: int) -> Array:
+    times = finite_array("frame_times", frame_times)
+    remedy = "give one time per frame, each later than the one before"
+    if times.shape != (frames,):
+        condition = f"must have shape ({frames},), got shape {times.shape}"
+        raise ArgumentError("frame_times", times, condition, remedy)
+    late = np.flatnonzero(np.diff(times) <= 0)
+    if len(late):
+        condition = f"must ascend, but frame {late[0] + 1} is not after frame {late[0]}"
+        raise ArgumentError("frame_times", times, condition, remedy)
+    return times
 
 
 def _mean_array(mean: ArrayLike, shape: tuple[int, int]) -> Array:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from unroll.attention import Alibi, Fourier, Lowering, ReluLag, SoftmaxSink
+from unroll.attention import (
+    Alibi,
+    Fourier,
+    IrregularAlibi,
+    IrregularSoftmax,
+    Lowering,
+    ReluLag,
+    SoftmaxSink,
+)
 from unroll.errors import ArgumentError
 from unroll.refusals import check_band, no_exponentials
 from unroll.request import Demand
@@ -37,7 +45,14 @@ def choose_lowering(
         raise ArgumentError(
             "attention", attention, "takes no bandwidth or frequencies", "use attention='relu'"
         )
-    kernel, frames = demand.gp.kernel, demand.gp.frames
+    kernel, frames, times = demand.gp.kernel, demand.gp.frames, demand.gp.frame_times
+    if times is not None:
+        if attention not in ("softmax", "alibi"):
+            raise ArgumentError(
+                "attention", attention, "needs regular frame times", "use 'softmax' or 'alibi'"
+            )
+        if attention == "softmax":
+            return IrregularSoftmax.design(kernel, times)
     if attention == "softmax":
         return SoftmaxSink.design(kernel, frames)
     if attention == "fourier":
@@ -47,11 +62,16 @@ def choose_lowering(
     return _relu(demand, heads, bandwidth, frequencies)
 
 
-def _alibi(demand: Demand) -> Alibi:
+def _alibi(demand: Demand) -> Lowering:
     """As few exponentials as stay within their share of the tolerance."""
-    best: tuple[float, Alibi | None] = (math.inf, None)
+    best: tuple[float, Lowering | None] = (math.inf, None)
+    gp = demand.gp
     for terms in range(1, min(_MOST_EXPONENTIALS, demand.gp.frames) + 1):
-        lowering = Alibi.design(demand.gp.kernel, demand.gp.frames, terms)
+        lowering: Lowering = (
+            Alibi.design(gp.kernel, gp.frames, terms)
+            if gp.frame_times is None
+            else IrregularAlibi.design(gp.kernel, gp.frame_times, terms)
+        )
         cost = demand.perturbation(lowering)[1] * (1 + demand.tol)
         if cost <= _TRUNCATION_SHARE * demand.tol:
             return lowering

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import toeplitz
 
 from unroll.attention import Lowering, lowering_from_dict
 from unroll.errors import ArgumentError
@@ -240,9 +239,11 @@ class Plan:
 
         It does for first-order methods: the covariance of the first ``n`` frames is a leading block
         of ``Gamma``, so its eigenvalues lie between those of ``Gamma`` (Cauchy's interlacing).
-        Errors of products, which do not shrink with the sequence, are not covered by that.
+        Errors of products, which do not shrink with the sequence, are not covered by that, and
+        irregular frame times belong to one set of frames.
         """
-        return self.method_name in METHODS and self.products is None
+        regular = self.gp.frame_times is None
+        return regular and self.method_name in METHODS and self.products is None
 
     def check_times(self, t: ArrayLike) -> Array:
         """``t`` as an array, or `ArgumentError` where it leaves ``[t_min, t_max]``."""
@@ -283,14 +284,14 @@ class Plan:
             vectors = temporal_modes(gp.kernel, gp.frames)[1][:, : len(self.modes.values)]
             return iter([self.modes.run(vectors, gp.spatial_cov, b, times)])
         assert self.lowering is not None
-        column = (
-            gp.kernel.autocov(np.arange(gp.frames))
-            if exact_operator
-            else self.lowering.autocov(gp.kernel, gp.frames)
-        )
         if self.preconditioner is not None:
+            column = gp.kernel.autocov(np.arange(gp.frames))
+            if not exact_operator:
+                column = self.lowering.autocov(gp.kernel, gp.frames)
             return self.preconditioner.run(column, gp.spatial_cov, b, times)
-        temporal = toeplitz(column)
+        temporal = (
+            gp.temporal_cov if exact_operator else self.lowering.operator(gp.kernel, gp.frames)
+        )
         if self.conditioning is not None:
             return self._run_network(temporal, v, times)
         times = times[..., None, None]

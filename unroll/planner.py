@@ -16,7 +16,7 @@ from unroll.plan import METHOD_NAMES, Plan
 from unroll.refusals import below_floor, too_deep
 from unroll.request import Request
 from unroll.rounding import ACTIVATION_ROUNDINGS, DTYPES, ROUNDING_MODELS
-from unroll.spectrum import enclose
+from unroll.spectrum import enclose_process
 from unroll.validation import choice, in_range, integer
 
 __all__ = ["make_plan"]
@@ -143,6 +143,10 @@ def make_plan(
         "activation": activation,
         "max_layers": max_layers,
     }
+    if gp.frame_times is not None and (preset or method == "auto"):
+        raise ArgumentError(
+            "frame_times", "irregular", "leave no choice of construction", "name the method"
+        )
     if preset == "paper":
         del common["activation"]
         return plan_paper(gp, bandwidth=bandwidth, **common)
@@ -160,7 +164,11 @@ def make_plan(
             "attention", attention, "has no place in method 'spectral'", "leave it out"
         )
     attention = choice("attention", "softmax" if attention is None else attention, LOWERINGS)
-    spectrum = enclose(gp.kernel, gp.frames, gp.spatial_cov)
+    if gp.frame_times is not None and not first_order:
+        raise ArgumentError(
+            "method", method, "needs regular frame times", "use a first-order method"
+        )
+    spectrum = enclose_process(gp)
     if method == "spectral":
         return plan_direct(gp, spectrum, rounding, **common)
     if method == "preconditioned":

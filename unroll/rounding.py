@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unroll.attention import toeplitz_norm_bound
 from unroll.errors import ArgumentError
 from unroll.schedules import alpha_sq
 
@@ -95,7 +94,7 @@ def guaranteed_rounding(
     # Attention, per unit of ||s_k||: eta alpha^2 ||E|| || |Sigma| ||, and its gate
     step *= grown
     spread = step * float(np.linalg.norm(np.abs(gp.spatial_cov), 2)) / spectrum.upper
-    temporal = toeplitz_norm_bound(lowering.autocov(gp.kernel, gp.frames))
+    temporal = lowering.norm_bound(gp.kernel, gp.frames)
     attention_size = spread * temporal
     attention = spread * lowering.rounding(gp.kernel, gp.frames, gp.channels)
     attention += gate * attention_size

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import eigvalsh, matmul_toeplitz, toeplitz
@@ -24,7 +24,10 @@ from scipy.linalg import eigvalsh, matmul_toeplitz, toeplitz
 from unroll.kernels import Kernel
 from unroll.schedules import alpha_sq, sigma_sq
 
-__all__ = ["Spectrum", "enclose", "spatial_bounds", "temporal_bounds"]
+if TYPE_CHECKING:
+    from unroll.gaussian_process import GaussianProcess
+
+__all__ = ["Spectrum", "enclose", "enclose_process", "spatial_bounds", "temporal_bounds"]
 
 _UNIT_ROUNDOFF = np.finfo(np.float64).eps / 2
 _POWER_STEPS = 40
@@ -95,9 +98,26 @@ def spatial_bounds(spatial_cov: np.ndarray) -> tuple[float, float]:
     return max(float(values[0]) - slack, 0.0), float(values[-1]) + slack
 
 
+def enclose_process(gp: GaussianProcess) -> Spectrum:
+    """Enclose ``eig(Gamma kron Sigma)`` of a process, at irregular frame times too.
+
+    For irregular times the eigenvalues of ``Gamma`` are computed, and widened by their backward
+    error; ``Gamma`` is positive semidefinite all the same.
+    """
+    if gp.frame_times is None:
+        return enclose(gp.kernel, gp.frames, gp.spatial_cov)
+    values = eigvalsh(gp.temporal_cov)
+    slack = 8 * gp.frames * _UNIT_ROUNDOFF * float(values[-1])
+    temporal = max(float(values[0]) - slack, 0.0), float(values[-1]) + slack
+    return _product(temporal, spatial_bounds(gp.spatial_cov))
+
+
 def enclose(kernel: Kernel, frames: int, spatial_cov: np.ndarray) -> Spectrum:
     """Enclose ``eig(Gamma kron Sigma)``; both factors are positive semidefinite."""
-    temporal, spatial = temporal_bounds(kernel, frames), spatial_bounds(spatial_cov)
+    return _product(temporal_bounds(kernel, frames), spatial_bounds(spatial_cov))
+
+
+def _product(temporal: tuple[float, float], spatial: tuple[float, float]) -> Spectrum:
     outward = 4 * _UNIT_ROUNDOFF  # the products round, too
     return Spectrum(
         temporal[0] * spatial[0] * (1 - outward), temporal[1] * spatial[1] * (1 + outward)

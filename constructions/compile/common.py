@@ -109,5 +109,6 @@ def _attention_shape(
         score_channels=score_channels,
         value_channels=w.value.shape[1],
         relative_bias=w.relative_bias is not None,
+        pair_bias=w.pair_bias is not None,
         sinks=0 if w.sink_key is None else w.sink_key.shape[1],
     )

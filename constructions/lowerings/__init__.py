@@ -7,15 +7,25 @@ Each file offers ``position_groups`` (the position channels it needs), ``positio
 
 from types import ModuleType
 
-from constructions.lowerings import alibi, fourier, relu_lag, softmax_sink
+from constructions.lowerings import alibi, fourier, irregular, relu_lag, softmax_sink
 from constructions.lowerings.base import Route
-from unroll.attention import Alibi, Fourier, Lowering, ReluLag, SoftmaxSink
+from unroll.attention import (
+    Alibi,
+    Fourier,
+    IrregularAlibi,
+    IrregularSoftmax,
+    Lowering,
+    ReluLag,
+    SoftmaxSink,
+)
 
 __all__ = ["Route", "builder"]
 
 _BUILDERS: dict[type[Lowering], ModuleType] = {
     Alibi: alibi,
     Fourier: fourier,
+    IrregularAlibi: irregular,
+    IrregularSoftmax: irregular,
     ReluLag: relu_lag,
     SoftmaxSink: softmax_sink,
 }

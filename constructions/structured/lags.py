@@ -30,6 +30,9 @@ _ROUNDINGS = 16
 # The product with a kernel is as accurate as its largest entries; a row whose denominator is this
 # much smaller than their sum is left to the plain layer.
 _AMPLIFICATION = 64.0
+_UNDERSTOOD = {
+    *("query", "query_bias", "key", "key_bias", "value", "output", "relative_bias", "sink_key")
+}
 _BYTES = 1 << 25  # working memory of one comparison
 
 
@@ -75,6 +78,8 @@ def read_lags(layer: Attention, position: Tensor) -> Lags | None:
     if layer.pair_bias is not None:  # of pairs of frames, not of lags
         return None
     w = {name: p.detach().double() for name, p in layer.named_parameters()}
+    if not w.keys() <= _UNDERSTOOD:
+        return None
     position = position.double()
     frames = len(position)
     keys = position @ w["key"] + w["key_bias"]  # [n, P]

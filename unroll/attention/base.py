@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.linalg import toeplitz
 
 from unroll.kernels import Kernel
 
@@ -50,6 +51,14 @@ class Lowering(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Parameters, JSON-ready, with the lowering's ``name``."""
+
+    def operator(self, kernel: Kernel, frames: int) -> np.ndarray:
+        """The matrix (frames, frames) that the heads carry in exact arithmetic."""
+        return np.asarray(toeplitz(self.autocov(kernel, frames)))
+
+    def norm_bound(self, kernel: Kernel, frames: int) -> float:
+        """Bound on the spectral norm of that matrix with absolute values in place of entries."""
+        return toeplitz_norm_bound(self.autocov(kernel, frames))
 
     def operator_error(self, kernel: Kernel, frames: int) -> float:
         """Bound on ``||heads - Gamma||_2`` in exact arithmetic."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import least_squares
 
-__all__ = ["fit_exponentials"]
+__all__ = ["fit_exponentials", "fit_exponentials_at"]
 
 _EVALUATIONS = 200
 
@@ -37,7 +37,13 @@ def fit_exponentials(autocov: np.ndarray, terms: int) -> tuple[np.ndarray, np.nd
     >>> bool(np.allclose(np.sort(1 / rates), [3, 20]))
     True
     """
-    lags = np.arange(len(autocov), dtype=np.float64)
+    return fit_exponentials_at(np.arange(len(autocov), dtype=np.float64), autocov, terms)
+
+
+def fit_exponentials_at(
+    lags: np.ndarray, autocov: np.ndarray, terms: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for values at any lags, array (n,), ascending from 0."""
     # a symmetric Toeplitz matrix holds every lag but zero twice
     weight = np.where(lags == 0, 1.0, np.sqrt(2.0))
     target = autocov * weight
@@ -67,6 +73,8 @@ def fit_exponentials(autocov: np.ndarray, terms: int) -> tuple[np.ndarray, np.nd
         return np.asarray(found.x)
 
     # the problem has local minima: start from rates that span more, or less, than the lags see
-    candidates = [fitted_from(a / len(lags), b) for a, b in ((0.1, 3.0), (2.0, 1.0))]
+    step = float(lags[1]) if len(lags) > 1 else 1.0
+    span = float(lags[-1]) + step
+    candidates = [fitted_from(a / span, b / step) for a, b in ((0.1, 3.0), (2.0, 1.0))]
     best = min(candidates, key=lambda log_rates: np.linalg.norm(residual(log_rates)))
     return np.exp(best), amplitudes(design(best))

@@ -67,6 +67,10 @@ class Kernel(ABC):
         """
         return math.inf
 
+    def check_frames(self, frames: int) -> None:
+        """`ArgumentError` where the kernel does not cover that many frames; most cover any."""
+        integer("frames", frames, 1)
+
     def matrix(self, frames: int) -> Array:
         """Temporal covariance Gamma_ij = gamma(|i - j|), shape (frames, frames)."""
         frames = integer("frames", frames, 1)

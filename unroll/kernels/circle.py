@@ -74,7 +74,7 @@ class CircleExponential(Kernel):
 
     def matrix(self, frames: int) -> Array:
         """Gamma_ij = gamma(|i - j|), shape (frames, frames); needs period >= 2 * frames."""
-        self._check_frames(frames)
+        self.check_frames(frames)
         return super().matrix(frames)
 
     def symbol_min(self, frames: int) -> float:
@@ -83,7 +83,7 @@ class CircleExponential(Kernel):
         `matrix(n)` is a leading block of that circulant for every n <= period / 2, so its
         eigenvalues interlace.
         """
-        self._check_frames(frames)
+        self.check_frames(frames)
         log_gamma = self.log_autocov(np.arange(self.period))
         gamma = np.exp(log_gamma)
         smallest = float(np.min(np.fft.rfft(gamma).real))
@@ -98,7 +98,7 @@ class CircleExponential(Kernel):
 
     def tail_sum(self, bandwidth: int, frames: int) -> float:
         """The finite sum of gamma over the lags J < k < N; needs period >= 2 * frames."""
-        self._check_frames(frames)
+        self.check_frames(frames)
         return super().tail_sum(bandwidth, frames)
 
     def tail_bound(self, bandwidth: int, frames: int) -> float:
@@ -110,7 +110,8 @@ class CircleExponential(Kernel):
         deepest = float(self.log_autocov(frames - 1))
         return round_up(total, deepest)
 
-    def _check_frames(self, frames: int) -> None:
+    def check_frames(self, frames: int) -> None:
+        """The circle must hold twice as many frames."""
         integer("frames", frames, 1)
         if self.period < 2 * frames:
             condition = f"must be at least 2 * frames = {2 * frames}"
