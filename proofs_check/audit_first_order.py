@@ -57,6 +57,8 @@ def audit_first_order(model: SavedModel) -> Certificate:
     try:
         return conclude(plan, terms, rests_on(plan))
     except CertificateError as refusal:
+        if gates is not None and gates.error > max(round_up(total), round_up(terms["rate"])):
+            raise CertificateError(f"{refusal}; {gates.blame}") from None
         spent = sum(round_up(x) for n, x in terms.items() if n not in ("rounding", "weights"))
         room = plan.tol - spent
         if round_up(total) <= room:

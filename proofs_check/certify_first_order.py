@@ -52,6 +52,11 @@ def certify_first_order(plan: Plan) -> Certificate:
         if plan.conditioning is not None:
             with precision(_NETWORK_BITS):
                 gates = scaled_gates(plan.conditioning, plan, *ends)
+            if not gates.planned:
+                raise CertificateError(
+                    "conditioning: the network scales the operator out of the spectrum that the "
+                    "step sizes are for; plan anew"
+                )
             terms = network_terms(plan, enclosure, gates)
         else:
             terms = rate_and_truncation(plan, enclosure, *ends)
@@ -61,7 +66,9 @@ def certify_first_order(plan: Plan) -> Certificate:
 
 def rests_on(plan: Plan) -> tuple[str, ...]:
     """The lemmas that such a certificate is composed of."""
-    network = ("interpolation", "scaled_gates") if plan.conditioning else ()
+    network: tuple[str, ...] = ("interpolation", "scaled_gates") if plan.conditioning else ()
+    if plan.conditioning and plan.activation != "relu":
+        network = (*network, "smooth_hinge")
     rate = _RATE_LEMMAS[plan.method_name]
     return ("residual_polynomial", rate, "perturbation", "rounding", *network)
 

@@ -21,6 +21,7 @@ from itertools import pairwise
 import numpy as np
 from flint import arb
 
+from proofs_check.balls import round_up
 from unroll.gate_design import OUTPUTS
 from unroll.gate_network import GateNetwork
 from unroll.plan import Plan
@@ -41,7 +42,11 @@ class ScaledGates:
     where
         The piece between two knots where it is largest.
     lower, upper
-        The eigenvalues of ``P G + R`` lie between them.
+        The eigenvalues of ``P G + R`` lie between them, and so do those for which the plan chooses
+        its step sizes.
+    planned
+        Whether the latter include the former, so that step sizes for ``lower`` and ``upper`` are
+        those of the plan.
     sizes
         The largest absolute value of the constant 1 and of each output.
     """
@@ -50,12 +55,21 @@ class ScaledGates:
     where: tuple[float, float]
     lower: arb
     upper: arb
+    planned: bool
     sizes: tuple[arb, ...]
 
     @property
     def condition_number(self) -> arb:
         """Of the scaled operator, for every t."""
         return self.upper / self.lower
+
+    @property
+    def blame(self) -> str:
+        """Where they are worst, in words."""
+        return (
+            f"time.up_bias, time.down: gates between t={self.where[0]:.6g} and "
+            f"t={self.where[1]:.6g} cost {round_up(self.error):.3g}"
+        )
 
 
 def scaled_gates(network: GateNetwork, plan: Plan, lower: arb, upper: arb) -> ScaledGates:
@@ -79,7 +93,10 @@ def scaled_gates(network: GateNetwork, plan: Plan, lower: arb, upper: arb) -> Sc
         _extreme(abs(v[q]) + rho[q] for v, rho in zip(values, slack, strict=True))
         for q in range(OUTPUTS)
     ]
-    return ScaledGates(worst, where, ends[0], ends[1], (arb(1), *sizes))
+    claimed = plan.scaled_spectrum
+    low, high = arb(claimed.lower), arb(claimed.upper)
+    inside = bool(low <= ends[0] and ends[1] <= high)
+    return ScaledGates(worst, where, low.min(ends[0]), high.max(ends[1]), inside, (arb(1), *sizes))
 
 
 def _extreme(values: Iterable[arb]) -> arb:

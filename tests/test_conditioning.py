@@ -103,7 +103,7 @@ def test_blocks_are_the_iteration(plan: Plan, place: float) -> None:
     assert sampled.distance(twin, last) <= plan.budget.rounding
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(ours.network_plans(), where)
 def test_the_iteration_is_off_by_rate_truncation_and_conditioning(plan: Plan, place: float) -> None:
     t, budget = time_at(plan, place), plan.budget
@@ -118,7 +118,7 @@ def test_the_iteration_is_off_by_rate_truncation_and_conditioning(plan: Plan, pl
 # --- link 4: the model against the closed form
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(ours.network_plans(), where)
 def test_measured_is_below_budget_is_below_tol(plan: Plan, place: float) -> None:
     t = time_at(plan, place)
@@ -137,7 +137,7 @@ def test_float32_keeps_the_promise(plan: Plan, place: float) -> None:
 @pytest.mark.parametrize("method", ["gradient", "neumann", "chebyshev"])
 @pytest.mark.parametrize("regime", KERNELS)
 def test_every_regime_and_method(regime: str, method: str) -> None:
-    plan = plan_of(regime, 1e-4, method=method)
+    plan = plan_of(regime, 1e-4, method=method, t_min=0.05 if method == "chebyshev" else 0.3)
     verification = verify(build(plan))
     assert verification.passed, verification.first_divergence
     bound = certify(plan).bound
@@ -150,7 +150,7 @@ def test_the_network_alone_is_charged() -> None:
     shallow = plan_of(tol=1e-4)
     plan = replace(shallow, depth=3 * shallow.depth)
     model, worst = build(plan), 0.0
-    for t in np.linspace(plan.t_min, 1.0, 60):
+    for t in np.linspace(plan.t_min, 0.7, 25):
         exact = oracle.ExactError(plan.gp, float(t))
         with torch.no_grad():
             worst = max(worst, exact(model(torch.as_tensor(exact.inputs), float(t)).numpy()))
@@ -285,21 +285,22 @@ def test_what_does_no_harm_passes(folder: Path, tmp_path: Path) -> None:
     assert audit(path).bound <= plan_of().tol
 
 
-def test_the_audit_bounds_what_is_measured(folder: Path, tmp_path: Path) -> None:
+def test_the_audit_bounds_what_is_measured(tmp_path: Path) -> None:
     """Between sound and refused: a knot moved a little is still within a certified bound."""
-    path = Path(shutil.copytree(saved(folder), tmp_path / "moved"))
-    tensors = load_file(path / "model.safetensors")
-    before = audit(path).terms["conditioning"]
-    tensors["time.up_bias"][9] *= 1 + 1e-4
-    save_file(tensors, path / "model.safetensors")
-    certificate = audit(path)
-    assert certificate.terms["conditioning"] > 1.01 * before
-    model, worst = load(path), 0.0
-    for t in np.linspace(0.05, 1.0, 60):
+    plan = plan_of(mean=False)
+    build(replace(plan, depth=2 * plan.depth)).save(tmp_path / "model")
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    before = audit(tmp_path / "model").terms["conditioning"]
+    tensors["time.up_bias"][9] *= 1 + 2e-3
+    save_file(tensors, tmp_path / "model" / "model.safetensors")
+    certificate = audit(tmp_path / "model")
+    assert certificate.terms["conditioning"] > 1.2 * before
+    model, worst = load(tmp_path / "model"), 0.0
+    for t in np.linspace(0.2, 1.5, 40):
         exact = oracle.ExactError(model.plan.gp, float(t))
         with torch.no_grad():
             worst = max(worst, exact(model(torch.as_tensor(exact.inputs), float(t)).numpy()))
-    assert worst <= certificate.bound
+    assert 0.1 * certificate.bound <= worst <= certificate.bound
 
 
 @pytest.mark.parametrize(
@@ -309,7 +310,7 @@ def test_the_audit_bounds_what_is_measured(folder: Path, tmp_path: Path) -> None
         ("architecture", {"conditioning": "magic"}, "conditioning"),
         ("architecture", {"time_hidden": 0}, "time_hidden"),
         ("architecture", {"time_hidden": 3}, "time_hidden"),
-        ("plan", {"conditioning": None}, "conditioning|listens"),
+        ("plan", {"conditioning": None}, "conditioning|listens|time_steps"),
         ("plan", {"conditioning": {"knots": [0.05]}}, "conditioning"),
     ],
 )
