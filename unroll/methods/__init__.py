@@ -2,18 +2,23 @@
 
 from unroll.methods.base import Method, iterate
 from unroll.methods.chebyshev import Chebyshev, leja_step_sizes
+from unroll.methods.eigenmodes import Eigenmodes
 from unroll.methods.gradient import GradientDescent, NeumannSeries
+from unroll.methods.inverse_symbol import InverseSymbol, smallest_steps
 from unroll.validation import choice
 
 __all__ = [
     "METHODS",
     "Chebyshev",
+    "Eigenmodes",
     "GradientDescent",
+    "InverseSymbol",
     "Method",
     "NeumannSeries",
     "get_method",
     "iterate",
     "leja_step_sizes",
+    "smallest_steps",
 ]
 
 METHODS: dict[str, Method] = {

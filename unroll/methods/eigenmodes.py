@@ -9,7 +9,7 @@ the others are served by a multiple of the identity, ``1 / (alpha^2 lbar mu_a + 
 ``lbar`` in the middle of the dropped eigenvalues ``[lambda_lo, lambda_hi]``. A dropped mode is then
 off by the relative error
 
-    r = (alpha^2 mu (lbar - lambda)) / (alpha^2 mu lbar + sigma^2)
+    r = alpha^2 mu (lbar - lambda) / (alpha^2 mu lbar + sigma^2)
 
 which is largest, ``(hi - lo) / (hi + lo)`` with ``lo, hi`` the ends of the noisy eigenvalues
 ``alpha^2 mu lambda + sigma^2``, at both ends: no multiple of the identity does better there.
@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 from unroll.errors import ArgumentError
 from unroll.kernels import Kernel
 from unroll.methods.gates import resolvent
+from unroll.methods.spectra import spatial_spectrum
 from unroll.schedules import alpha_sq, sigma_sq
 from unroll.validation import (
     Array,
@@ -137,10 +138,10 @@ class Eigenmodes:
         Relative root-mean-square, for every ``t >= t_min``: the residual of a dropped mode falls
         with ``x``, and the error is a mean of residuals.
         """
+        mu = spatial_spectrum(spatial_eigenvalues)
+        x = float(np.expm1(positive("t_min", t_min)) / mu.max())
         if self.dropped is None:
             return 0.0
-        mu = finite_array("spatial_eigenvalues", spatial_eigenvalues)
-        x = float(np.expm1(positive("t_min", t_min)) / mu.max())
         low, high = self.dropped
         return (high - low) / (high + low + 2.0 * x)
 
@@ -148,9 +149,12 @@ class Eigenmodes:
         self, kernel: Kernel, frames: int, spatial_eigenvalues: ArrayLike, t: float
     ) -> float:
         """The exact relative root-mean-square error at ``t``, without rounding."""
-        mu = finite_array("spatial_eigenvalues", spatial_eigenvalues)
+        mu = spatial_spectrum(spatial_eigenvalues)
         values, _ = temporal_modes(kernel, frames)
-        signal, noise = alpha_sq(t) * mu, sigma_sq(t)
+        if len(self.values) + (self.dropped is not None) > len(values):
+            condition = f"fewer than the {len(self.values)} modes kept"
+            raise ArgumentError("frames", frames, condition, "give the length of the design")
+        signal, noise = alpha_sq(positive("t", t)) * mu, sigma_sq(t)
         exact = resolvent(signal, noise, values[:, None])
         if self.floor is None:
             return 0.0

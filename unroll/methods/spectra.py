@@ -17,7 +17,7 @@ from unroll.methods.preconditioned_error import dense_error
 from unroll.methods.ritz_steps import Samples, fit_steps, stable_order
 from unroll.validation import Array, finite_array, positive
 
-__all__ = ["MOST_STEPS", "Spectra", "log_noise_range"]
+__all__ = ["MOST_STEPS", "Spectra", "log_noise_range", "spatial_spectrum"]
 
 MOST_STEPS = 32
 _MORE_STEPS = 6
@@ -26,6 +26,15 @@ _HARDEST = (-1.0, -0.9, -0.7)
 
 #: Chebyshev coefficients of step sizes, one row each, in the order in which they are applied.
 Rows = tuple[tuple[float, ...], ...]
+
+
+def spatial_spectrum(spatial_eigenvalues: ArrayLike) -> Array:
+    """Eigenvalues of ``Sigma`` as an array (channels,), or an `ArgumentError`."""
+    mu = finite_array("spatial_eigenvalues", spatial_eigenvalues)
+    if mu.ndim != 1 or len(mu) == 0 or mu.min() <= 0:
+        condition = "must be a list of positive numbers"
+        raise ArgumentError("spatial_eigenvalues", mu, condition, "give the eigenvalues of Sigma")
+    return mu
 
 
 def log_noise_range(
@@ -37,10 +46,7 @@ def log_noise_range(
     >>> round(low, 3), round(high, 3)
     (-5.293, 5.686)
     """
-    mu = finite_array("spatial_eigenvalues", spatial_eigenvalues)
-    if mu.ndim != 1 or len(mu) == 0 or mu.min() <= 0:
-        condition = "must be positive numbers"
-        raise ArgumentError("spatial_eigenvalues", mu, condition, "give the eigenvalues of Sigma")
+    mu = spatial_spectrum(spatial_eigenvalues)
     t_min, t_max = positive("t_min", t_min), positive("t_max", t_max)
     if t_min >= t_max:
         raise ArgumentError("t_min", t_min, f"must be below t_max={t_max}", "swap them")
