@@ -28,6 +28,7 @@ def score_function(model: Transformer, batch: int = 256) -> Callable[[Array, flo
             parts = [model(tensor[i : i + batch], t) for i in range(0, len(tensor), batch)]
         return np.asarray(torch.cat(parts).double().cpu().numpy())
 
+    score.__qualname__ = type(model).__name__  # what messages call it
     return score
 
 

@@ -46,6 +46,7 @@ class AffineScore:
         if not callable(score):
             raise ArgumentError("score", score, "must be callable", "give (v, t) -> score")
         self.score = score
+        self._name = getattr(score, "__qualname__", type(score).__name__)  # for messages
         self.frames = integer("frames", frames, 1)
         self.channels = integer("channels", channels, 1)
         self.rtol = positive("rtol", rtol)
@@ -90,11 +91,11 @@ class AffineScore:
         values = np.asarray(self.score(batch, t), dtype=np.float64)
         if values.shape != batch.shape:
             condition = f"returned shape {values.shape} for v of shape {batch.shape}"
-            raise ArgumentError("score", self.score, condition, "return one value per entry of v")
+            raise ArgumentError("score", self._name, condition, "return one value per entry of v")
         if not np.all(np.isfinite(values)):
             condition = f"returned NaN or infinity at t = {t:.6g}"
             remedy = "check the range of t the score is made for"
-            raise ArgumentError("score", self.score, condition, remedy)
+            raise ArgumentError("score", self._name, condition, remedy)
         rows = values.reshape(len(batch), -1)
         shift, matrix = rows[0], (rows[1 : size + 1] - rows[0]).T
         scale = np.abs(random) @ np.abs(matrix).T + np.abs(shift)
@@ -103,5 +104,5 @@ class AffineScore:
         if worst > self.rtol:
             condition = f"is not affine at t = {t:.6g}: off by {worst:.2g} of its size"
             remedy = "exact laws need an affine score; draw samples instead"
-            raise ArgumentError("score", self.score, condition, remedy)
+            raise ArgumentError("score", self._name, condition, remedy)
         return matrix, shift
