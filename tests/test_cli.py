@@ -120,8 +120,9 @@ def test_plan_lists_every_combination(gp_path: Path, capsys: pytest.CaptureFixtu
         assert f"{row['parameters']:,}" in shown
         assert f"{row['memory']:.2e}" in shown
         assert row["certified"] is None
-    starred = {tuple(line.split()[1:3]) for line in shown.splitlines() if line.startswith("*")}
-    assert starred == {(row["method"], row["attention"]) for row in plans if row["frontier"]}
+    names = ("method", "attention", "conditioning")
+    starred = {tuple(line.split()[1:4]) for line in shown.splitlines() if line.startswith("*")}
+    assert starred == {tuple(row[n] for n in names) for row in plans if row["frontier"]}
     assert 0 < len(starred) < len(plans)
 
 
@@ -135,6 +136,8 @@ def test_plan_counts_what_build_builds(
         request = ["--method", row["method"], "--tol", "1e-3"]
         if row["method"] != "spectral":
             request += ["--attention", row["attention"]]
+        if row["conditioning"] == "mlp":
+            request += ["--conditioning", "mlp"]
         assert run(["build", str(gp_path), *request, "--out", str(out), "--json"]) == 0
         summary = one_object(capsys.readouterr().out)
         assert summary["parameters"] == row["parameters"]
@@ -149,7 +152,7 @@ def test_plan_says_why_a_row_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = ["plan", str(tmp_path / "gp.json"), "--tol", "1e-9", "--max-layers", "1000"]
     assert run([*arguments, "--json"]) == 0
     plans = one_object(capsys.readouterr().out)["plans"][:-1]
-    rows = {(r["method"], r["attention"]): r for r in plans}
+    rows = {(r["method"], r["attention"]): r for r in plans if r["conditioning"] == "exact"}
     gradient = rows["gradient", "softmax"]
     assert gradient["layers"] > 1000
     stated = int(re.search(r"needs (\d+) layers", gradient["reason"])[1])

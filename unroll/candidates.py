@@ -13,6 +13,7 @@ from unroll.attention import LOWERINGS
 from unroll.costs import Cost, cost
 from unroll.errors import ArgumentError
 from unroll.gaussian_process import GaussianProcess
+from unroll.methods import METHODS
 from unroll.plan import METHOD_NAMES, Plan
 from unroll.refusals import DepthError
 from unroll.validation import choice
@@ -78,7 +79,10 @@ def candidates(
                 request = {"method": method}
                 if method != "spectral":
                     request["attention"] = mechanism
-                rows.append(_candidate(gp, (method, mechanism, "exact"), request, options))
+                for conditioning in ("exact", "mlp") if method in METHODS else ("exact",):
+                    name = (method, mechanism, conditioning)
+                    given = request | {"conditioning": conditioning}
+                    rows.append(_candidate(gp, name, given, options))
     if attention in (None, "relu") and options.get("activation") in (None, "relu"):
         paper = {name: value for name, value in options.items() if name != "activation"}
         rows.append(_candidate(gp, ("gradient", "relu", "products"), {"preset": "paper"}, paper))

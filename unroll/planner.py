@@ -42,6 +42,7 @@ def make_plan(
     max_layers: int = 4000,
     objective: str | None = None,
     preset: str | None = None,
+    conditioning: str | None = None,
 ) -> Plan:
     """Choose depth and heads so that the score error stays below ``tol``.
 
@@ -85,6 +86,10 @@ def make_plan(
     objective
         For ``method="auto"``: ``"depth"`` (the default), ``"heads"``, ``"parameters"`` or
         ``"flops"``.
+    conditioning
+        How the diffusion time reaches the gates of a first-order method: ``"exact"`` (functions of
+        ``t`` with known parameters, the default) or ``"mlp"`` (a network of ``t`` with explicit
+        weights, `unroll.gate_design`).
     preset
         ``"paper"``: the model of Fu et al. as they construct it (`unroll.paper`). It fixes method,
         attention, activation and how the diffusion time enters.
@@ -108,6 +113,7 @@ def make_plan(
             "frequencies": frequencies,
             "rounding": rounding,
             "objective": objective,
+            "conditioning": conditioning,
         }
         for name, value in fixed.items():
             if value is not None:
@@ -117,6 +123,13 @@ def make_plan(
     method = "chebyshev" if method is None else method
     activation = "relu" if activation is None else activation
     choice("method", method, (*METHOD_NAMES, "auto"))
+    conditioning = choice(
+        "conditioning", "exact" if conditioning is None else conditioning, ("exact", "mlp")
+    )
+    if conditioning == "mlp" and method not in METHODS:
+        raise ArgumentError(
+            "conditioning", conditioning, f"has no place in method {method!r}", "use 'exact'"
+        )
     choice("dtype", dtype, DTYPES)
     choice("activation", activation, ACTIVATION_ROUNDINGS)
     first_order = method in METHODS
@@ -174,7 +187,12 @@ def make_plan(
     if method == "preconditioned":
         return plan_preconditioned(gp, spectrum, rounding, attention, relu, **common)
     request = Request(
-        gp=gp, solver=get_method(method), spectrum=spectrum, rounding=rounding, **common
+        gp=gp,
+        solver=get_method(method),
+        spectrum=spectrum,
+        rounding=rounding,
+        conditioning=conditioning,
+        **common,
     )
     lowering = choose_lowering(request, attention, **relu)
     solution = request.solve(lowering)
@@ -184,5 +202,10 @@ def make_plan(
     if budget is None:
         raise too_deep(request, lowering, depth)
     return request.plan(
-        method_name=method, lowering=lowering, depth=depth, spectrum=widened, budget=budget
+        method_name=method,
+        lowering=lowering,
+        depth=depth,
+        spectrum=widened,
+        budget=budget,
+        conditioning=request.gates(widened).network,
     )

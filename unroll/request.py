@@ -2,10 +2,11 @@
 
 The budget (theory: residual polynomial plus perturbation of the operator) is
 
-    error <= delta_K + (1 + delta_K) e_t / m~_t + rounding,
+    error <= delta_K + (1 + delta_K) (e_t / m~_t + (1 + e_t / m~_t) x) + rounding,
 
 with ``e_t = alpha_t^2 ||Gamma~ - Gamma|| ||Sigma||`` and ``m~_t >= m_t - e_t > 0`` the smallest
-eigenvalue of the operator that the heads carry. Every term is largest at ``t_min``: ``alpha_t^2``
+eigenvalue of the operator that the heads carry, and ``x`` what gates that come from a network are
+off by (`unroll.gate_design`; 0 for exact gates). Every term is largest at ``t_min``: ``alpha_t^2``
 and the condition number fall as ``t`` grows.
 """
 
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unroll.attention import Lowering
+from unroll.gate_design import GateErrors, design_gates, scaled_spectrum
+from unroll.gate_network import GateNetwork
 from unroll.gaussian_process import GaussianProcess
 from unroll.measured_rounding import measured_rounding
 from unroll.methods import Method
@@ -31,6 +34,8 @@ __all__ = ["RATE_SHARE", "Demand", "Request"]
 # logarithm.
 RATE_SHARE = 0.25
 _ASKED = ("gp", "spectrum", "tol", "t_min", "t_max", "dtype", "activation")
+# What a network may cost: units grow like the cube root of its inverse.
+_GATE_SHARE = 0.2
 # What is left so that a proof that rounds outward still closes.
 _OUTWARD_MARGIN = 1e-6
 
@@ -76,19 +81,46 @@ class Demand(ABC):
 
 
 @dataclass(frozen=True)
+class Gates:
+    """Gates of a first-order method: the network they come from, if any, what that costs, and the
+    condition number that the step sizes are chosen for.
+    """
+
+    network: GateNetwork | None
+    error: float
+    condition: float
+
+
+@dataclass(frozen=True)
 class Request(Demand):
     """A demand on a first-order method."""
 
     solver: Method
+    conditioning: str = "exact"
     measured: dict[Any, float] = field(default_factory=dict, compare=False)
+    networks: dict[Spectrum, Gates] = field(default_factory=dict, compare=False)
 
     def fits(self, lowering: Lowering) -> bool:
         """Whether the tolerance leaves room with this lowering."""
         return self.solve(lowering) is not None
 
+    def gates(self, spectrum: Spectrum) -> Gates:
+        """How the gates come about for an operator with this spectrum."""
+        if spectrum not in self.networks:
+            self.networks[spectrum] = self._gates(spectrum)
+        return self.networks[spectrum]
+
+    def _gates(self, spectrum: Spectrum) -> Gates:
+        if self.conditioning == "exact":
+            return Gates(None, 0.0, spectrum.condition_number(self.t_min))
+        errors = GateErrors.of(self.gp, spectrum, self.t_min, self.t_max)
+        network, x = design_gates(errors, _GATE_SHARE * self.tol, self.activation)
+        scaled = scaled_spectrum(network, spectrum, self.t_max)
+        return Gates(network, x, scaled.upper / scaled.lower)
+
     def rounding_error(self, lowering: Lowering, spectrum: Spectrum, depth: int) -> float:
         """The rounding part of the error by the model asked for."""
-        inputs = (self.gp, lowering, self.solver, spectrum, depth)
+        inputs, gates = (self.gp, lowering, self.solver, spectrum, depth), self.gates(spectrum)
         if self.rounding == "guaranteed":
             return guaranteed_rounding(
                 *inputs,
@@ -96,6 +128,7 @@ class Request(Demand):
                 t_max=self.t_max,
                 dtype=self.dtype,
                 activation=self.activation,
+                network=(gates.error, gates.condition) if gates.network else None,
             )
         key = (lowering, self.solver.name, depth)
         if key not in self.measured:
@@ -112,11 +145,12 @@ class Request(Demand):
         spectrum = self.spectrum.widened(radius)
         if not relative < self.tol:
             return None
-        kappa = spectrum.condition_number(self.t_min)
+        gates = self.gates(spectrum)
+        kappa, off = gates.condition, (1 + relative) * gates.error
         depth = self.solver.depth(kappa, self.tol)
         while True:
             error = self.rounding_error(lowering, spectrum, min(depth, self.max_layers))
-            room = self.room(relative, error)
+            room = self.room(relative + off, error)
             if room is None:
                 return None
             deeper = self.solver.depth(kappa, room)
@@ -124,6 +158,6 @@ class Request(Demand):
                 return deeper, spectrum, None
             if deeper <= depth:
                 rate = self.solver.rate(kappa, depth)
-                shares = (rate, (1 + rate) * relative, error)
+                shares = (rate, (1 + rate) * relative, error, (1 + rate) * off)
                 return depth, spectrum, ErrorBudget(*map(float, shares))
             depth = deeper

@@ -46,6 +46,11 @@ from unroll.rounding import ACTIVATION_ROUNDINGS
     type=click.Choice(list(ACTIVATION_ROUNDINGS)),
     help="Activation of the feed-forward layers [default: relu].",
 )
+@click.option(
+    "--conditioning",
+    type=click.Choice(["exact", "mlp"]),
+    help="How t reaches the gates: exact functions, or a network of t [default: exact].",
+)
 @click.option("--preset", type=click.Choice(["paper"]), help="The model as Fu et al. build it.")
 @click.option(
     "--out", "out", type=click.Path(), required=True, metavar="DIR", help="Folder to write."
