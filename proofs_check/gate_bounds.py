@@ -3,7 +3,7 @@
 The network is piecewise linear, up to rounding and the smoothness of its hinges, and so is all that
 follows from it: where the operator that it scales has its eigenvalues is decided at the knots,
 and between two knots ``t`` and ``t + h`` lemma ``interpolation`` bounds what the exponential
-function adds. With ``a = exp(-t)``, the outputs ``C, E, P, R`` of `unroll.gate_design` and an end
+function adds. With ``a = exp(-t)``, the outputs ``C, E, P, R`` of `unroll.gate_scale` and an end
 ``l`` of the spectrum,
 
     g = C (1 + a (l - 1)) - (P l + R),   g'' = (l - 1) a (C - 2 C'),
@@ -38,7 +38,7 @@ class ScaledGates:
     Attributes
     ----------
     error
-        ``x`` of `unroll.gate_design`.
+        ``x`` of `unroll.gate_errors`.
     where
         The piece between two knots where it is largest.
     lower, upper

@@ -16,7 +16,13 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from unroll import ArgumentError
-from unroll.gate_design import GateErrors, design_gates, scaled_spectrum
+from unroll.gate_design import (
+    GateErrors,
+    design_gates,
+    no_network,
+    resolvent_units,
+    scaled_spectrum,
+)
 from unroll.gate_network import HINGE_GAPS, GateNetwork
 from unroll.spectrum import Spectrum
 
@@ -171,6 +177,39 @@ def test_too_many_units_are_refused(errors: GateErrors, allowance: float, words:
         design_gates(errors, allowance)
     assert caught.value.argument == "conditioning"
     assert "conditioning='exact'" in caught.value.remedy
+
+
+@pytest.mark.parametrize("allowance", [1e-3, 1e-5])
+def test_gates_of_direct_methods_would_need_that_many_units(allowance: float) -> None:
+    """At knots of that density the gates are off by about as much."""
+    lower, upper, t_min, t_max = 0.06, 25.0, 0.01, 5.0
+    units = resolvent_units(Spectrum(lower, upper), t_min, t_max, allowance)
+    eigenvalues = np.geomspace(lower, upper, 25)
+
+    def gate(t: np.ndarray, eigenvalue: float) -> np.ndarray:
+        return 1 / (np.exp(-t) * eigenvalue - np.expm1(-t))
+
+    def worst(count: int) -> float:
+        # the density of the leading order, from second differences
+        t = np.geomspace(t_min, t_max, 40_001)
+        bend = np.zeros_like(t)
+        for end in eigenvalues:
+            h = 1e-3 * t
+            second = (gate(t - h, end) - 2 * gate(t, end) + gate(t + h, end)) / h**2
+            bend = np.maximum(bend, np.abs(second / gate(t, end)))
+        steps = np.diff(t) * np.sqrt(bend[1:])
+        placed = np.concatenate([[0.0], np.cumsum(steps)])
+        nodes = np.interp(np.linspace(0, placed[-1], count + 1), placed, t)
+        return max(
+            float(np.max(np.abs(np.interp(t, nodes, gate(nodes, end)) / gate(t, end) - 1)))
+            for end in eigenvalues
+        )
+
+    assert worst(units) == pytest.approx(allowance, rel=0.25)
+    assert worst(units // 2) > 3 * allowance
+    refusal = no_network("spectral", 256, Spectrum(lower, upper), t_min, t_max, allowance)
+    assert str(units) in str(refusal)
+    assert str(256 * units) in str(refusal)
 
 
 # --- as a document

@@ -7,7 +7,7 @@ The feature vector is
 the last four the outputs of ``act(t * up + up_bias) @ down + down_bias`` in float64. Every block
 listens to all of them; what tells the steps apart are the coefficients of their gates, the step
 sizes and momenta of an iteration for the operator ``c(t) A_t``, whose spectrum does not move with
-``t`` (`unroll.gate_design`).
+``t`` (`unroll.gate_scale`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from unroll.gate_design import OUTPUTS
+from unroll.gate_scale import OUTPUTS
 
 __all__ = ["SCALED", "NetworkFeatures"]
 
