@@ -74,15 +74,15 @@ def test_auto_within_one_attention() -> None:
 
 def test_rows_that_are_refused_say_why() -> None:
     gp = GaussianProcess(Exponential(4.0), 12, SPATIAL)
-    rows = candidates(gp, tol=1e-6, max_layers=20)
+    rows = candidates(gp, tol=1e-3, max_layers=10)
     refused = [row for row in rows if row.reason]
     assert {row.method for row in refused} == {"gradient", "chebyshev"}
     for row in refused:
         assert row.layers is not None
-        assert row.layers > 20
-        assert "max_layers=20" in str(row.reason)
-    assert make_plan(gp, method="auto", tol=1e-6, max_layers=20).layers <= 20
+        assert row.layers > 10
+        assert "max_layers=10" in str(row.reason)
+    assert make_plan(gp, method="auto", tol=1e-3, max_layers=10).layers <= 10
     with pytest.raises(ArgumentError, match="finds no construction"):
-        make_plan(gp, method="auto", tol=1e-15, dtype="float32")
+        make_plan(gp, method="auto", tol=1e-15, dtype="float32", max_layers=50)
     with pytest.raises(ArgumentError, match="objective=speed"):
         make_plan(gp, method="auto", objective="speed")
