@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,7 @@ from unroll.plan import Plan
 from unroll.validation import integer
 
 if TYPE_CHECKING:
+    from constructions.structured import StructuredTransformer
     from constructions.summary import Summary
 
 __all__ = ["UnrolledTransformer"]
@@ -173,6 +174,15 @@ class UnrolledTransformer(Transformer):
         ArgumentError
             As `forward`; or the model's method keeps its promise at full length only.
         """
+        return self._score_sequences(sequences, t, self._run)
+
+    def _score_sequences(
+        self,
+        sequences: Sequence[Tensor],
+        t: Tensor | float,
+        run: Callable[[Tensor, Tensor], Tensor],
+    ) -> list[Tensor]:
+        """`score_sequences` with another forward pass of the same weights."""
         if not self.plan.serves_shorter:
             raise ArgumentError(
                 "sequences",
@@ -194,8 +204,17 @@ class UnrolledTransformer(Transformer):
             batch, moments = self._check(
                 torch.stack([sequences[i] for i in members]), times[members], shorter=True
             )
-            scores |= dict(zip(members, self._run(batch, moments), strict=True))
+            scores |= dict(zip(members, run(batch, moments), strict=True))
         return [scores[i] for i in range(len(sequences))]
+
+    def structured(self) -> StructuredTransformer:
+        """The same weights, run in ``O(N log N)`` or ``O(N)`` per layer.
+
+        See `constructions.structured`.
+        """
+        from constructions.structured import accelerate  # structured execution reads models
+
+        return accelerate(self)
 
     def summary(self) -> Summary:
         """Sizes of the model: ``print(model.summary())``."""

@@ -51,7 +51,7 @@ def compile_preconditioned(plan: Plan) -> Weights:
     gp, preconditioner = plan.gp, plan.preconditioner
     assert preconditioner is not None
     assert plan.lowering is not None
-    mu, rotation = gp.noisy_cov.spatial_eigen
+    mu, rotation = np.linalg.eigh(gp.spatial_cov)  # noisy_cov would form Gamma
     names = ["s", "r", "v", "mean"] if gp.has_mean else ["s", "r", "v"]
     stream = ResidualStream(dict.fromkeys(names, gp.channels) | position_groups(plan))
     residual = _residual(plan, stream, mu)

@@ -14,6 +14,7 @@ the same, logits linear in the lag                  ``scan``             ``N``
 linear attention on sinusoids ``m / C``, gated      ``circulant``        ``N log N``
 linear attention on position features               ``features``         ``N H``
 feed-forward layers of units and mirror images      a linear map         ``N``
+other scores that depend on positions alone         ``matrix``           ``N^2``
 anything else                                       the plain layer      ``N^2`` for attention
 ==================================================  ===================  =========================
 

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from constructions.layers import Attention, LinearAttention
+from constructions.layers import Attention, LinearAttention, TimeState
 from constructions.structured.convolution import Circulant
 from constructions.structured.lags import Lags, exponential_slope, read_lags
-from constructions.structured.mixing import Features, Gates, Mixing
-from constructions.structured.toeplitz import toeplitz
+from constructions.structured.mixing import Dense, Features, Gates, Mixing
+from constructions.structured.toeplitz import Exponentials, toeplitz
 
 __all__ = ["Part", "read_attention"]
 
 # Relative spread of denominators that counts as constant: what the roundings of logits leave.
 _ROUNDINGS = 64
+# Patterns without structure are kept up to this many frames and entries of all heads.
+_LONGEST, _MOST = 1024, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ def read_attention(
         mixing = _linear(layer, position, frames)
         output = layer.output.detach().double()
         return None if mixing is None else [Part(mixing, None, output)]
-    lags = read_lags(layer, position) if position is not None else None
-    return None if lags is None else _merged(lags, layer)
+    if position is None:
+        return None
+    lags = read_lags(layer, position)
+    return _patterns(layer, position) if lags is None else _merged(lags, layer)
 
 
 def _merged(lags: Lags, layer: Attention) -> list[Part]:
@@ -87,6 +91,30 @@ def _merged(lags: Lags, layer: Attention) -> list[Part]:
     return parts
 
 
+def _patterns(layer: Attention, position: Tensor) -> list[Part] | None:
+    """Patterns that positions decide otherwise, computed once; None where they are too large."""
+    frames, heads = len(position), len(layer.output)
+    if frames > _LONGEST or heads * frames**2 > _MOST:
+        return None
+    seen: list[Tensor] = []
+    handle = layer.pattern.register_forward_hook(lambda *call: seen.append(call[2]))
+    nothing = torch.zeros(1, dtype=torch.float64)
+    try:
+        time = TimeState(nothing[:, None], nothing, nothing)
+        layer(torch.zeros_like(position)[None], position[None], time)
+    finally:
+        handle.remove()
+    pattern = seen[0][0, :, :, :frames].double()
+    return [
+        Part(
+            Dense(torch.einsum("h,hij->ij", weights, pattern[used]), layer.output.dtype),
+            None,
+            direction,
+        )
+        for direction, used, weights in _directions(layer.output.detach().double())
+    ]
+
+
 def _directions(output: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Output maps (H, U, D) as directions (U, D), with the heads and weights of each."""
     flat = output.flatten(1)
@@ -102,9 +130,7 @@ def _directions(output: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
     ]
 
 
-def _exponentials(
-    lags: Lags, heads: Tensor, weights: Tensor, eps: float
-) -> tuple[Tensor, Tensor] | None:
+def _exponentials(lags: Lags, heads: Tensor, weights: Tensor, eps: float) -> Exponentials | None:
     """Slopes and weights of heads that are exponentials, all of them."""
     if lags.score != "softmax" or len(lags.logits) == 1 < len(lags.shift) or len(heads) > 64:
         return None

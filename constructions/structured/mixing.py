@@ -50,21 +50,19 @@ class Mixing(ABC):
 
 
 class Dense(Mixing):
-    """One matrix: short sequences, for which nothing is faster.
-
-    Parameters
-    ----------
-    kernel
-        ``k(j - i)``, tensor (2n - 1,).
-    """
+    """One matrix (n, n), entry ``(i, j)``: short sequences, for which nothing is faster."""
 
     name = "matrix"
 
-    def __init__(self, kernel: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, matrix: Tensor, dtype: torch.dtype) -> None:
+        self._matrix = matrix.T.to(dtype).contiguous()  # sequences are multiplied from the left
+
+    @classmethod
+    def toeplitz(cls, kernel: Tensor, dtype: torch.dtype) -> Dense:
+        """The matrix ``k(j - i)`` of a kernel (2n - 1,)."""
         frames = (len(kernel) + 1) // 2
         frame = torch.arange(frames, device=kernel.device)
-        # entry (j, i): sequences are multiplied from the left
-        self._matrix = kernel[frame[:, None] - frame + frames - 1].to(dtype)
+        return cls(kernel[frame - frame[:, None] + frames - 1], dtype)
 
     @property
     def dtype(self) -> torch.dtype:
