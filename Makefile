@@ -14,6 +14,9 @@ STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.installed-bench
 ARGS  ?=
 
+# A process per core, up to four.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 # One thread: on a busy machine torch with several is many times slower.
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -43,11 +46,11 @@ demo: $(STAMP)  ## the main job on real data; results in ./unroll-demo
 
 test: $(STAMP)  ## the tests
 	$(call say,"pytest")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 test-slow: $(STAMP)  ## the slow sweeps, and only these
 	$(call say,"pytest -m slow")
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m slow $(ARGS)
 
 lint: $(STAMP)  ## ruff and mypy
 	$(call say,"ruff and mypy")
