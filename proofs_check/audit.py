@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from proofs_check.audit_first_order import audit_first_order
+from proofs_check.audit_preconditioned import audit_preconditioned
 from proofs_check.audit_spectral import audit_spectral
 from proofs_check.certificate import Certificate, CertificateError
 from proofs_check.saved_model import read_saved
@@ -44,6 +45,8 @@ def audit(path: str | Path) -> Certificate:
     model = read_saved(path)
     if model.plan.method_name in METHODS:
         return audit_first_order(model)
+    if model.plan.preconditioner is not None:
+        return audit_preconditioned(model)
     if model.plan.modes is not None:
         return audit_spectral(model)
     raise CertificateError(

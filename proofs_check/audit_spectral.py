@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +15,12 @@ from proofs_check.certify_spectral import SPECTRAL_LEMMAS, moved_score, nearby, 
 from proofs_check.enclosures import enclose_operator
 from proofs_check.ends import eigenbasis, read_ends
 from proofs_check.saved_model import SavedModel
-from proofs_check.spectral_block import Sizes, SpectralBlock, features
+from proofs_check.spectral_block import SpectralBlock, features
+from proofs_check.spectral_sizes import Sizes
 from proofs_check.temporal_basis import read_basis
 from unroll.methods.eigenmodes import temporal_modes
 
-__all__ = ["audit_spectral", "spectral_sizes"]
+__all__ = ["audit_spectral"]
 
 
 def audit_spectral(model: SavedModel) -> Certificate:
@@ -42,7 +42,7 @@ def audit_spectral(model: SavedModel) -> Certificate:
         frames = replace(frames, skew=frames.skew + off)
         ends = read_ends(model, embed, channels)
         beside = nearby(plan, enclosure, channels, frames)
-        sizes = spectral_sizes(model, beside.smallest)
+        sizes = Sizes.of(model, beside.smallest)
         block = SpectralBlock(model, ends, sizes, frames)
         baseline = [arb(float(x)) for x in model.tensors.get("time.baseline", np.zeros(0))]
         poles = [[value * mu for mu in channels.mu] for value in frames.values]
@@ -79,22 +79,3 @@ def _reference(model: SavedModel) -> tuple[arb_mat, arb]:
     exact = exact * np.where(np.sum(exact * floats, axis=0) < 0, -1.0, 1.0)
     off = frobenius(found - ball_matrix(exact))
     return (ball_matrix(exact), off) if off < 1e-3 else (found, arb(0))
-
-
-def spectral_sizes(model: SavedModel, smallest: arb) -> Sizes:
-    """Norms of input and mean, given a number below ``m_t / alpha^2`` at ``t_min``.
-
-    ``||V - alpha M|| <= (tr(A) / (N d)) S`` and ``||M|| alpha sqrt(tr A) / (N d) S`` (lemma
-    ``iterate_sizes``); over ``m_t`` both fall with t, or stay below 1.
-    """
-    gp, t = model.plan.gp, arb(model.plan.t_min)
-    noise = t.expm1()
-    variance = sum((arb(float(x)) for x in np.diag(gp.spatial_cov)), arb(0)) / gp.channels
-    per_mean = (noise + variance).sqrt() / smallest / math.sqrt(gp.frames * gp.channels)
-    return Sizes(
-        data=((noise + variance) / smallest).max(arb(1)),
-        mean=frobenius(ball_matrix(gp.mean)) * per_mean,
-        per_mean=per_mean,
-        noise=noise,
-        largest=(smallest - noise).max(arb(1)),
-    )

@@ -11,7 +11,15 @@ from proofs_check.saved_model import SavedModel
 __all__ = ["blame"]
 
 # Causes that belong to no block.
-_WHOLE = ("embed", "position (mean)", "readout")
+_WHOLE = (
+    "embed",
+    "position (mean)",
+    "position (modes)",
+    "readout",
+    "time.spatial",
+    "rounding in embed",
+    "rounding in readout",
+)
 
 _TENSORS = {
     "attention patterns": (

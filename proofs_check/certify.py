@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proofs_check.certificate import Certificate, CertificateError
 from proofs_check.certify_first_order import certify_first_order
+from proofs_check.certify_preconditioned import certify_preconditioned
 from proofs_check.certify_spectral import certify_spectral
 from proofs_check.paper import certify_paper
 from unroll.methods import METHODS
@@ -32,6 +33,8 @@ def certify(plan: Plan) -> Certificate:
         return certify_paper(plan)
     if plan.method_name in METHODS:
         return certify_first_order(plan)
+    if plan.preconditioner is not None:
+        return certify_preconditioned(plan)
     if plan.modes is not None:
         return certify_spectral(plan)
     raise CertificateError(f"method={plan.method_name!r}: has no certificate")

@@ -50,11 +50,14 @@ class Ends:
     ----------
     embed, mean, readout
         Norms of the deviations of the maps, and of the mean itself.
+    embed_size
+        Norm of the absolute values of the embedding, less 1.
     readout_rounding
         Relative rounding error of the read-out.
     """
 
     embed: arb
+    embed_size: arb
     mean: arb
     readout: arb
     readout_rounding: arb
@@ -121,4 +124,5 @@ def read_ends(
         if used.any():
             where = model.channel_name(int(np.argmax(used)))
             raise CertificateError(f"{name}: uses {where}; the audit does not understand it")
-    return Ends(found, mean, taken, count * u * arb(growth(count, u)) * size)
+    spread = frobenius(ball_matrix(np.abs(into)) - ball_matrix(identity))
+    return Ends(found, spread, mean, taken, count * u * arb(growth(count, u)) * size)

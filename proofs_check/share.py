@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from flint import arb
 
-__all__ = ["Share", "add_up"]
+__all__ = ["Causes", "Share", "add_up", "charge"]
+
+Causes = dict[str, arb]
+"""What is to blame, to how much of an error it is."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,15 @@ class Share:
     factor: arb
 
 
-def add_up(shares: Iterable[Share], norms: Mapping[str, arb]) -> dict[str, arb]:
+def charge(causes: Causes, more: Mapping[str, arb]) -> None:
+    """Add to causes."""
+    for name, x in more.items():
+        causes[name] = causes.get(name, arb(0)) + x
+
+
+def add_up(shares: Iterable[Share], norms: Mapping[str, arb]) -> Causes:
     """Cause to local error."""
-    causes: dict[str, arb] = {}
+    causes: Causes = {}
     for share in shares:
-        causes[share.tensor] = causes.get(share.tensor, arb(0)) + share.factor * norms[share.of]
+        charge(causes, {share.tensor: share.factor * norms[share.of]})
     return causes

@@ -13,7 +13,6 @@ never larger.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from flint import arb, arb_mat
@@ -25,41 +24,18 @@ from proofs_check.ends import Ends
 from proofs_check.feed_forward import FeedForward
 from proofs_check.gates import Gates, check_unused
 from proofs_check.saved_model import SavedModel
+from proofs_check.share import Causes, charge
+from proofs_check.spectral_sizes import Sizes
 from proofs_check.temporal_basis import TemporalBasis
 from unroll.rounding import unit_roundoff
 from unroll.rounding_direct import GATE_ROUNDINGS
 
-__all__ = ["Sizes", "SpectralBlock", "features"]
+__all__ = ["SpectralBlock", "features"]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Norms over ``m_t S``, for every t.
-
-    Attributes
-    ----------
-    data
-        ``||V - alpha M||``.
-    mean
-        ``alpha ||M||``.
-    per_mean
-        ``alpha`` times a unit of the mean's norm.
-    noise
-        ``e^t_min - 1``.
-    largest
-        At least ``m_t``.
-    """
-
-    data: arb
-    mean: arb
-    per_mean: arb
-    noise: arb
-    largest: arb
-
-    @property
-    def inputs(self) -> arb:
-        """``||V||``."""
-        return self.data + self.mean
+def abs_off(matrix: np.ndarray) -> arb_mat:
+    """Absolute values, less the identity."""
+    return ball_matrix(np.abs(matrix)) - ball_matrix(np.eye(len(matrix)))
 
 
 def features(model: SavedModel, name: str) -> arb_mat:
@@ -89,7 +65,7 @@ class SpectralBlock:
         self.vectors = "attention.key" if picked.any() else "position (modes)"
         """The tensor that is to blame for wrong eigenvectors."""
 
-    def errors(self, poles: list[list[arb]], baseline: list[arb]) -> dict[str, arb]:
+    def errors(self, poles: list[list[arb]], baseline: list[arb]) -> Causes:
         """Cause to its share of the output's error, for what the block should gate by."""
         inputs, taken = self._inputs()
         operator = self._operator(poles, baseline)
@@ -97,46 +73,53 @@ class SpectralBlock:
         off = frobenius(output - ball_matrix(np.eye(output.nrows())))
         gate = self.gates.compare(0, self._table("attention_gate", "s"), {"1": 1})
         written = (1 + off) * (1 + gate.deviation)
-        causes = {name: x * self.reach * written for name, x in inputs.items()}
-        for name, x in operator.items():
-            causes[name] = causes.get(name, arb(0)) + x * taken * written
-        causes["attention.output"] = self.reach * taken * off * (1 + gate.deviation)
-        causes["modulation.attention_gate"] = self.reach * taken * gate.deviation
-        bent = 1 + sum(operator.values(), arb(0)) / self.reach
-        causes["rounding in attention"] = self._attention_rounding(taken, bent * written)
+        causes: Causes = {}
+        charge(causes, {name: x * self.reach * written for name, x in inputs.items()})
+        charge(causes, {name: x * taken * written for name, x in operator.items()})
+        charge(causes, {"attention.output": self.reach * taken * off * (1 + gate.deviation)})
+        charge(causes, {"modulation.attention_gate": self.reach * taken * gate.deviation})
+        bent = (1 + sum(operator.values(), arb(0)) / self.reach) * written
+        charge(causes, {"rounding in attention": self._attention_rounding(taken, bent)})
         if self.floor:
-            for name, x in self._layer().items():
-                causes[name] = causes.get(name, arb(0)) + x
+            charge(causes, self._layer())
         return causes
 
     def _table(self, part: str, group: str) -> np.ndarray:
         return self.w[f"modulation.{part}"][:, self.channels[group]]
 
-    def _inputs(self) -> tuple[dict[str, arb], arb]:
-        """Errors of what values read, and its size."""
+    def _stored(self) -> Causes:
+        """Errors of what the embedding holds of V and of the mean."""
         sizes, ends = self.sizes, self.ends
-        causes = {"embed": ends.embed * sizes.inputs}
-        causes["position (mean)"] = ends.mean * sizes.per_mean
-        embed = self.model.tensors["embed"][:, self.channels["v"]]
-        count = 1 + roundings(embed)  # V is rounded to the model's precision first
-        magnified = arb(max(1.0, float(np.linalg.norm(embed.astype(np.float64)))))
-        causes["rounding in attention"] = self._lost(count) * magnified * sizes.inputs
-        size = sum(causes.values(), sizes.inputs + sizes.mean)
-        stretched = (arb(self.model.plan.t_max) / 2).exp()
+        count = 1 + roundings(self.model.tensors["embed"])  # V is rounded to its precision first
+        return {
+            "embed": ends.embed * sizes.inputs,
+            "position (mean)": ends.mean * sizes.per_mean,
+            "rounding in embed": self._lost(count) * (1 + ends.embed_size) * sizes.inputs,
+        }
+
+    def _inputs(self) -> tuple[Causes, arb]:
+        """Errors of what values read, and its size."""
+        sizes, causes = self.sizes, self._stored()
+        moved = sum(causes.values(), arb(0))
         for group in self.groups:
             part = ball_matrix(self.w["attention.value"][self.channels[group]])
             off = frobenius(part - ball_matrix(np.eye(part.nrows())))
             planned = {"1": 1} if group == "v" else {"alpha": -1}
             scale = self.gates.compare(0, self._table("attention_scale", group), planned)
             # where alpha M is wanted, a deviation counts against M
-            factor = scale.deviation if group == "v" else scale.deviation * stretched
+            factor = scale.deviation if group == "v" else scale.deviation * sizes.stretched
             count = roundings(self.w["attention.value"]) + scale.roundings + 4
-            for name, x in (
-                ("attention.value", off * (1 + factor)),
-                ("modulation.attention_scale", factor),
-                ("rounding in attention", self._lost(count) * (1 + off) * (1 + scale.excess)),
-            ):
-                causes[name] = causes.get(name, arb(0)) + x * size
+            size = moved + (sizes.inputs if group == "v" else sizes.mean)
+            spread = 1 + frobenius(abs_off(self.w["attention.value"][self.channels[group]]))
+            lost = self._lost(count) * spread * (1 + scale.excess * sizes.stretched)
+            charge(
+                causes,
+                {
+                    "attention.value": off * (1 + factor) * size,
+                    "modulation.attention_scale": factor * size,
+                    "rounding in attention": lost * size,
+                },
+            )
         return causes, sizes.data + sum(causes.values(), arb(0))
 
     def _operator(self, poles: list[list[arb]], baseline: list[arb]) -> dict[str, arb]:
@@ -167,33 +150,34 @@ class SpectralBlock:
         denominator = pole + self.sizes.noise
         return abs(pole - exact) / denominator if denominator > 0 else arb("inf")
 
-    def _layer(self) -> dict[str, arb]:
+    def _layer(self) -> Causes:
         """Errors of the feed-forward layer that serves the modes without a head."""
-        causes: dict[str, arb] = {}
+        causes: Causes = {}
         linear, sizes = self.feed_forward.read(0, "s"), self.sizes
         count = self.feed_forward.roundings(0) + GATE_ROUNDINGS * 2.0**-53 / self.unit + 3
-        stretched = (arb(self.model.plan.t_max) / 2).exp()
-        d = self.model.plan.gp.channels
         for group in self.groups:
             name, sign = ("gate", -1) if group == "v" else ("alpha*gate", 1)
-            planned = [{f"{name}[{a}]": sign} for a in range(d)]
+            channels = range(self.model.plan.gp.channels)
+            planned = [{f"{name}[{a}]": sign} for a in channels]
             scale = self.gates.compare(0, self._table("feed_forward_scale", group), planned)
-            size = sizes.inputs if group == "v" else sizes.mean
-            deviation = scale.deviation * sizes.largest
-            excess = scale.excess * sizes.largest
-            if group == "mean":
-                deviation, excess = deviation * stretched, excess * stretched
-            stored = self.ends.embed if group == "v" else arb(0)
-            total = count + scale.roundings
-            for cause, x in (
-                ("modulation.feed_forward_scale", deviation * linear[group].norm),
-                ("feed_forward", linear[group].off),
-                ("embed", stored * (1 + deviation) * linear[group].norm),
-                ("rounding in feed_forward", self._lost(total) * linear[group].size * (1 + excess)),
-            ):
-                causes[cause] = causes.get(cause, arb(0)) + x * size
-        strayed = self.ends.mean * sizes.per_mean
-        causes["position (mean)"] = strayed * (linear["mean"].norm if "mean" in linear else 1)
+            # a deviation multiplies V, or M without alpha, and is no share of 1 / m_t
+            full, raw = (
+                (sizes.inputs, sizes.inputs) if group == "v" else (sizes.mean, sizes.stretched_mean)
+            )
+            off, excess = scale.deviation * sizes.largest, scale.excess * sizes.largest
+            total = full + excess * raw
+            lost = self._lost(count + scale.roundings)
+            grown = linear[group].norm * (1 + off * sizes.stretched)
+            own = {"v": ("embed", "rounding in embed"), "mean": ("position (mean)",)}[group]
+            charge(
+                causes,
+                {
+                    "modulation.feed_forward_scale": off * raw * linear[group].norm,
+                    "feed_forward": linear[group].off * full,
+                    "rounding in feed_forward": lost * linear[group].size * total,
+                },
+            )
+            charge(causes, {cause: self._stored()[cause] * grown for cause in own})
         return causes
 
     def _attention_rounding(self, taken: arb, bent: arb) -> arb:

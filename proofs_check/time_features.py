@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from flint import arb
+from flint import acb, arb
 
 from proofs_check.certificate import noisy
 from proofs_check.saved_model import SavedModel
@@ -154,11 +154,9 @@ def _schedule(t: arb) -> tuple[arb, arb]:
 
 
 def chebyshev_value(series: list[arb], u: arb) -> arb:
-    """``sum_n c_n T_n(u)``: by cosines inside ``[-1, 1]``, by Clenshaw's recurrence elsewhere."""
-    angle = u.acos()
-    if angle.is_finite():
-        return sum((c * (n * angle).cos() for n, c in enumerate(series)), arb(0))
-    after = later = arb(0)
-    for c in reversed(series[1:]):
-        after, later = 2 * u * after - later + c, after
-    return u * after - later + series[0]
+    """``sum_n c_n T_n(u)``, with ``T_n(u) = cos(n arccos u)``, which keeps wide balls small.
+
+    Outside ``[-1, 1]`` the angle is complex.
+    """
+    angle = acb(u).acos()
+    return sum((c * (n * angle).cos().real for n, c in enumerate(series)), arb(0))
