@@ -28,8 +28,10 @@ from benchmarks.suite import KERNELS, Case, Group, run_group  # noqa: E402
 RESULTS = Path(__file__).resolve().parent / "results"
 METHODS = {method.name: method for method in (*OURS, *PEERS)}
 QUICK = Settings()
-FULL = Settings(rounds=15, budget=4.0, patience=5.0, once=120.0)
+FULL = Settings(rounds=15, budget=4.0, patience=5.0, setup_patience=30.0, once=120.0)
 QUICK_SIZES, FULL_SIZES = (64, 256, 1024, 4096), (64, 256, 1024, 4096, 16384)
+#: Seconds that planning and building one model may be predicted to take; by whether --full.
+MODEL_PATIENCE = {False: 20.0, True: 300.0}
 QUICK_KERNELS = ("exponential", "polynomial", "logarithmic")
 
 
@@ -47,7 +49,7 @@ def main() -> None:
         groups = [
             Group(kernel, channels, dtype, t)
             for t in arguments.t or ((0.01, 1.0) if full else (0.01,))
-            for dtype in arguments.dtype or ("float64", "float32")
+            for dtype in arguments.dtype or (("float64", "float32") if full else ("float64",))
             for channels in arguments.channels or (1, 8)
             for kernel in arguments.kernel or (KERNELS if full else QUICK_KERNELS)
         ]
@@ -58,7 +60,7 @@ def main() -> None:
             cases += run_group(group, sizes, methods, settings, progress)
             save(path, cases, [], settings)  # what is measured so far survives an interruption
         if not arguments.no_models:
-            costs = model_costs(sizes, patience=4 * settings.once, report=partial(say, ""))
+            costs = model_costs(sizes, patience=MODEL_PATIENCE[full], report=partial(say, ""))
             save(path, cases, costs, settings)
     page = write_page(load(path), arguments.out, name)
     print(page.read_text("utf-8").split("\n## ", 1)[0])
@@ -67,7 +69,9 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="N to 16384, more rounds, two t")
+    parser.add_argument(
+        "--full", action="store_true", help="N to 16384, two precisions, two t, more rounds"
+    )
     parser.add_argument("--kernel", nargs="+", choices=[*KERNELS])
     parser.add_argument("--frames", nargs="+", type=int, metavar="N")
     parser.add_argument("--channels", nargs="+", type=int, metavar="D")

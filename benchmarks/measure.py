@@ -32,8 +32,8 @@ class Result:
         Settings chosen for it.
     error
         Measured relative rms score error.
-    first
-        Seconds of its very first score.
+    first_setup, first_solve
+        Seconds of its very first score, in two parts.
     constructor
         Seconds of what is done once for all t.
     new_t, further
@@ -47,16 +47,24 @@ class Result:
     skipped: str | None = None
     note: str = ""
     error: float | None = None
-    first: float | None = None
+    first_setup: float | None = None
+    first_solve: float | None = None
     constructor: float | None = None
     new_t: Seconds | None = None
     further: Seconds | None = None
     bytes_score: int | None = None
 
     @property
-    def seconds_score(self) -> float | None:
-        """Seconds of a score at a new t: the median, or the first where it was stopped there."""
-        return self.new_t.median if self.new_t else self.first
+    def seconds_setup(self) -> float | None:
+        """Seconds of `setup`: the difference of the medians, or the first where it was stopped."""
+        if self.new_t and self.further:
+            return max(self.new_t.median - self.further.median, 0.0)
+        return self.first_setup
+
+    @property
+    def seconds_solve(self) -> float | None:
+        """Seconds of `solve`: the median, or the first where it was stopped there."""
+        return self.further.median if self.further else self.first_solve
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,8 @@ class Settings:
         Error that methods with a tolerance are set to.
     rounds, budget
         Samples per method, and seconds that one method's samples may take; see `in_turns`.
-    patience
-        A method whose first score takes longer, in seconds, is skipped.
+    patience, setup_patience
+        A method that takes longer, in seconds, to solve or to set up for one t, is skipped.
     once
         The same for its constructor, where `suite` can predict it.
     """
@@ -79,6 +87,7 @@ class Settings:
     rounds: int = 9
     budget: float = 0.6
     patience: float = 0.5
+    setup_patience: float = 2.0
     once: float = 5.0
 
 
@@ -116,21 +125,33 @@ def _prepare(
 ) -> tuple[Method, Result]:
     """Construct, calibrate, check and trace."""
     made, constructor, built = _construct(method, problem)
-    first = seconds_of(lambda: _score(made, t, v))
-    if first > settings.patience:
-        reason = f"takes {first:.1f} s"
-        return made, Result(method.name, skipped=reason, first=first, constructor=constructor)
-    made.calibrate(t, v, exact, settings.target)
-    error = relative_error(_score(made, t, v), exact)
-    used = traced(lambda: _score(made, t, v), uses_torch=method.uses_torch)
-    return made, Result(
+    result = Result(
         method.name,
-        note=made.note,
-        error=error,
-        first=first,
         constructor=constructor,
-        bytes_score=built.held + used.peak,
+        first_setup=seconds_of(lambda: made.setup(t)),
+        first_solve=seconds_of(lambda: made.solve(v)),
     )
+    reason = too_slow(result, settings)
+    if reason:
+        return made, replace(result, skipped=f"takes {reason}")
+    made.calibrate(t, v, exact, settings.target)
+    error = relative_error(made.solve(v), exact)
+    used = traced(lambda: _score(made, t, v), uses_torch=method.uses_torch)
+    memory = built.held + used.peak
+    return made, replace(result, note=made.note, error=error, bytes_score=memory)
+
+
+def too_slow(
+    result: Result, settings: Settings, *, setup: float = 1.0, solve: float = 1.0
+) -> str | None:
+    """The seconds that are above what the settings allow, if any, after scaling by factors."""
+    for label, seconds, allowed in (
+        (" to set up", setup * (result.seconds_setup or 0.0), settings.setup_patience),
+        ("", solve * (result.seconds_solve or 0.0), settings.patience),
+    ):
+        if seconds > allowed:
+            return f"{seconds:.2g} s{label}" if seconds < 9.5 else f"{seconds:.0f} s{label}"
+    return None
 
 
 def _construct(method: type[Method], problem: Problem) -> tuple[Method, float, Memory]:

@@ -69,7 +69,8 @@ class Method:
     def calibrate(self, t: float, v: Array, exact: Array, target: float) -> None:
         """Choose the loosest tolerance whose measured error is at most ``target``.
 
-        ``exact`` is the score of ``v``. Direct methods have no tolerance.
+        ``exact`` is the score of ``v``. Called after `setup` for t, and leaves it set up for t.
+        Direct methods have no tolerance.
         """
 
     def setup(self, t: float) -> None:

@@ -19,7 +19,7 @@ CHANNELS = 4
 #: Layers beyond which a model is planned and not built.
 MOST_LAYERS = 500
 #: From one size to the next, seconds grow no faster than this power of N.
-_GROWTH = 1.5
+_GROWTH = 2.0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.measure import Result, Settings, measure
+from benchmarks.measure import Result, Settings, measure, too_slow
 from benchmarks.method import Method
 from benchmarks.problem import Problem
 from unroll import Exponential, Kernel, Logarithmic, Polynomial
@@ -59,7 +59,7 @@ def run_group(
         report(f"{group.kernel}, d = {group.channels}, {group.dtype}, t = {group.t}, N = {frames}")
         skipped = {}
         for method in methods:
-            reason = method.refusal(group.problem(frames)) or _too_slow(
+            reason = method.refusal(group.problem(frames)) or _prediction(
                 method, frames, seen.get(method.name), settings
             )
             if reason:
@@ -73,18 +73,16 @@ def run_group(
             yield Case(group, frames, [results[method.name] for method in methods])
 
 
-def _too_slow(
+def _prediction(
     method: type[Method], frames: int, last: tuple[int, Result] | None, settings: Settings
 ) -> str | None:
-    """The prediction, where it is above what the settings allow."""
+    """The seconds predicted, where they are above what the settings allow."""
     if last is None:
         return None
     size, result = last
     constructor, score = (float(frames / size) ** power for power in method.growth)
-    if method.always:
-        constructor = 0.0
-    if result.constructor is not None and constructor * result.constructor > settings.once:
-        return f"set-up ~{constructor * result.constructor:.0f} s"
-    if result.seconds_score is not None and score * result.seconds_score > settings.patience:
-        return f"~{score * result.seconds_score:.0f} s"
-    return None
+    once = constructor * (result.constructor or 0.0)
+    if once > settings.once and not method.always:
+        return f"~{once:.0f} s once"
+    seconds = too_slow(result, settings, setup=score, solve=score)
+    return f"~{seconds}" if seconds else None

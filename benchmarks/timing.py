@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Task = Callable[[], object]
-#: A task takes part in so many rounds at least, however slow it is.
-_LEAST = 3
+#: A task takes part in so many rounds at least, unless it is slow, in seconds: then once will do,
+#: and it needs no warming up.
+_LEAST, _SLOW = 3, 1.0
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,16 @@ def in_turns(
     sample
         Shortest sample in seconds; fast tasks are called several times in a row to fill it.
     budget
-        Seconds that one task may take in all: slow tasks take part in fewer rounds, spread out,
-        but in three at least.
+        Seconds that one task may take in all: slow tasks take part in fewer rounds, spread out.
     """
     calls, every = {}, {}
     for name, task in tasks.items():
-        task()  # first calls are slow: caches, plans, allocations
         once = seconds_of(task)
+        if once < _SLOW:  # first calls take longer: caches, plans, allocations
+            once = seconds_of(task)
         calls[name] = max(1, round(sample / max(once, 1e-7)))
-        affordable = min(rounds, max(_LEAST, int(budget / max(once, sample))))
+        least = _LEAST if once < _SLOW else 1
+        affordable = min(rounds, max(least, int(budget / max(once, sample))))
         every[name] = rounds // affordable
     samples: dict[str, list[float]] = {name: [] for name in tasks}
     collecting = gc.isenabled()

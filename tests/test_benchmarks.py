@@ -36,7 +36,7 @@ from unroll import Exponential, Kernel, Logarithmic, Polynomial
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
 T = 0.05
-BRIEF = Settings(rounds=2, budget=0.01, patience=60.0)
+BRIEF = Settings(rounds=2, budget=0.01, patience=60.0, setup_patience=60.0)
 KERNELS = [Exponential(3.0), Polynomial(3.0, 2.0), Logarithmic(3.0, 1.0)]
 #: Methods with a tolerance; the others are exact up to rounding.
 ITERATIVE = {CirculantCG, *OURS}
@@ -65,8 +65,8 @@ def prepared(method: type[Method], problem: Problem, v: np.ndarray, exact: np.nd
     if reason:
         pytest.skip(reason)
     made = method(problem)
-    made.calibrate(T, v, exact, 1e-6)
     made.setup(T)
+    made.calibrate(T, v, exact, 1e-6)
     return made
 
 
@@ -119,8 +119,8 @@ def test_calibration_takes_the_fewest_iterations_that_reach_the_target(
     v = problem.noisy(T, batch=3)
     exact = oracle(problem, v, T)
     solver = CirculantCG(problem)
-    solver.calibrate(T, v, exact, target)
     solver.setup(T)
+    solver.calibrate(T, v, exact, target)
     assert relative_error(solver.solve(v), exact) <= target
     errors: list[float] = []
     stop = solver.rtol
@@ -247,41 +247,44 @@ class Predictable(Cholesky):
     growth = (3.0, 2.0)
 
 
-def _fake_measure(seconds: float, constructor: float) -> Any:
+def _fake_measure(setup: float, solve: float, constructor: float) -> Any:
     def fake(
         problem: Problem, t: float, methods: list[type[Method]], settings: Settings
     ) -> list[Result]:
         scale = (problem.frames / 64) ** 2
         once = constructor * (problem.frames / 64) ** 3
-        timed = Seconds(seconds * scale, 0.0, 0.0, 1)
-        return [Result(method.name, constructor=once, new_t=timed) for method in methods]
+        new = Seconds((setup + solve) * scale, 0.0, 0.0, 1)
+        further = Seconds(solve * scale, 0.0, 0.0, 1)
+        return [Result(m.name, constructor=once, new_t=new, further=further) for m in methods]
 
     return fake
 
 
 @pytest.mark.parametrize(
-    ("seconds", "constructor", "reasons"),
+    ("setup", "solve", "constructor", "reasons"),
     [
-        (0.1, 0.0, [None, None, "~6 s", "~26 s"]),
-        (0.0, 1.0, [None, "set-up ~8 s", "set-up ~512 s", "set-up ~4096 s"]),
-        (0.0, 0.0, [None, None, None, None]),
+        (0.1, 0.0, 0.0, [None, None, "~6.4 s to set up", "~26 s to set up"]),
+        (0.0, 0.1, 0.0, [None, None, "~6.4 s", "~26 s"]),
+        (0.0, 0.0, 1.0, [None, "~8 s once", "~512 s once", "~4096 s once"]),
+        (0.0, 0.0, 0.0, [None, None, None, None]),
     ],
 )
 def test_sizes_that_would_take_too_long_are_skipped_with_the_prediction(
     monkeypatch: pytest.MonkeyPatch,
-    seconds: float,
+    setup: float,
+    solve: float,
     constructor: float,
     reasons: list[str | None],
 ) -> None:
-    monkeypatch.setattr("benchmarks.suite.measure", _fake_measure(seconds, constructor))
+    monkeypatch.setattr("benchmarks.suite.measure", _fake_measure(setup, solve, constructor))
     group = Group("exponential", 1, "float64", T)
-    settings = Settings(patience=2.0, once=5.0)
+    settings = Settings(patience=2.0, setup_patience=2.0, once=5.0)
     cases = list(run_group(group, [64, 128, 512, 1024], [Predictable], settings))
     assert [case.results[0].skipped for case in cases] == reasons
 
 
 def test_long_sequences_are_predicted_from_a_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.suite.measure", _fake_measure(0.1, 0.0))
+    monkeypatch.setattr("benchmarks.suite.measure", _fake_measure(0.0, 0.1, 0.0))
     group = Group("exponential", 1, "float64", T)
     [case] = run_group(group, [4096], [Predictable], Settings(patience=2.0))
     assert case == Case(group, 4096, [Result("predictable", skipped="~410 s")])

@@ -47,7 +47,6 @@ class CirculantCG(Method):
 
     def calibrate(self, t: float, v: Array, exact: Array, target: float) -> None:
         """The residual at the first iterate as accurate as wanted, or as rounding allows."""
-        self.setup(t)
         solution = -self.rotate(exact.astype(np.float64))
         scale = np.linalg.norm(solution)
         seen: list[tuple[float, float]] = []

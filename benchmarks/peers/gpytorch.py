@@ -35,7 +35,6 @@ class LinearOperator(Method):
 
     def calibrate(self, t: float, v: Array, exact: Array, target: float) -> None:
         """Try tolerances from loose to tight; keep the most accurate where none is enough."""
-        self.setup(t)
         if self._factor is not None:
             self.note = "Cholesky"
             return
