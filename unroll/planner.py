@@ -8,6 +8,7 @@ from unroll.attention import LOWERINGS
 from unroll.candidates import best_plan
 from unroll.direct_plans import plan_direct, plan_preconditioned
 from unroll.errors import ArgumentError
+from unroll.gate_design import no_network
 from unroll.gaussian_process import GaussianProcess
 from unroll.lowering_choice import choose_lowering
 from unroll.methods import METHODS, get_method
@@ -126,10 +127,8 @@ def make_plan(
     conditioning = choice(
         "conditioning", "exact" if conditioning is None else conditioning, ("exact", "mlp")
     )
-    if conditioning == "mlp" and method not in METHODS:
-        raise ArgumentError(
-            "conditioning", conditioning, f"has no place in method {method!r}", "use 'exact'"
-        )
+    if conditioning == "mlp" and method == "auto":
+        raise ArgumentError("conditioning", "mlp", "leaves no choice of method", "name the method")
     choice("dtype", dtype, DTYPES)
     choice("activation", activation, ACTIVATION_ROUNDINGS)
     first_order = method in METHODS
@@ -182,6 +181,9 @@ def make_plan(
             "method", method, "needs regular frame times", "use a first-order method"
         )
     spectrum = enclose_process(gp)
+    if conditioning == "mlp" and not first_order:
+        gates = gp.frames * gp.channels
+        raise no_network(method, gates, spectrum, common["t_min"], common["t_max"], common["tol"])
     if method == "spectral":
         return plan_direct(gp, spectrum, rounding, **common)
     if method == "preconditioned":
