@@ -93,9 +93,10 @@ print("output map, written to s_even:\n", block.attention.output.detach().numpy(
 # %% [markdown]
 # The value map *is* $\Sigma$. The output map is a power of two, $Z$. The rest is in the attention
 # pattern, and that depends on positions alone. The relative position bias is $\log\gamma$; a plain
-# softmax would then give each row of $\Gamma$ divided by its sum. One more key, an **attention
-# sink** with value zero, takes up the slack of every row, so that all denominators are the same
-# $Z$, and the head is exactly $\Gamma/Z$.
+# softmax would then give each row of $\Gamma$ divided by its sum. Two more keys, **attention
+# sinks** with value zero, take up the slack of every row, one for the lags that reach beyond the
+# first frame and one for those beyond the last, so that all denominators are the same $Z$, and the
+# head is exactly $\Gamma/Z$, in shorter sequences too.
 
 # %%
 pattern = model.attention_matrix(block=5, head=0)
@@ -110,8 +111,10 @@ for axis, (title, matrix) in zip(axes, panels.items(), strict=False):
     image = axis.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
     axis.set(title=title, xlabel="key frame", ylabel="query frame")
 figure.colorbar(image, ax=axes[:2], shrink=0.8)
-axes[2].plot(pattern[:, frames], color=RUST)
-axes[2].set(title="weight on the sink", xlabel="query frame", ylim=(0, 1))
+axes[2].plot(pattern[:, frames], color=RUST, label="beyond the first frame")
+axes[2].plot(pattern[:, frames + 1], color=GREEN, label="beyond the last")
+axes[2].set(title="weight on the sinks", xlabel="query frame", ylim=(0, 1))
+axes[2].legend(frameon=False, fontsize=8)
 plt.show()
 difference = np.abs(panels[r"attention pattern $\times\,Z$"] - gp.temporal_cov).max()
 print(f"largest difference of the two matrices: {difference:.1e}")
