@@ -7,18 +7,19 @@ before anything is computed.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from constructions.layers import Attention, LinearAttention, TimeState
-from constructions.structured.convolution import Circulant
 from constructions.structured.lags import Lags, exponential_slope, read_lags
-from constructions.structured.mixing import Dense, Features, Gates, Mixing
+from constructions.structured.linear import read_linear
+from constructions.structured.mixing import Dense, Mixing
 from constructions.structured.toeplitz import Exponentials, toeplitz
 
-__all__ = ["Part", "read_attention"]
+__all__ = ["Part", "Reader", "digest"]
 
 # Relative spread of denominators that counts as constant: what the roundings of logits leave.
 _ROUNDINGS = 64
@@ -45,22 +46,46 @@ class Part:
     output: Tensor
 
 
-def read_attention(
-    layer: Attention | LinearAttention, position: Tensor | None, frames: int
-) -> list[Part] | None:
-    """The parts of a layer, or None where it has to be run as it stands.
+class Reader:
+    """Reads attention layers, layers with the same weights once.
 
     Parameters
     ----------
-    layer
-        The layer.
     position
-        What queries and keys read, (n, D), if that is the same for all sequences; else None.
-    frames
-        Length ``n`` of the sequences.
+        The position embedding, (n, D).
     """
+
+    def __init__(self, position: Tensor) -> None:
+        self.position = position
+        self._known: dict[tuple[bytes, bool], list[Part] | None] = {}
+
+    def read(self, layer: Attention | LinearAttention, *, fixed: bool) -> list[Part] | None:
+        """The parts of a layer, or None where it has to be run as it stands.
+
+        ``fixed``: queries and keys read the position embedding, or the same as if they did.
+        """
+        key = digest(layer), fixed
+        if key not in self._known:
+            position = self.position if fixed else None
+            self._known[key] = _read(layer, position, len(self.position))
+        return self._known[key]
+
+
+def digest(module: nn.Module, *, without: str = "") -> bytes:
+    """Equal for modules whose weights are equal, but for one name."""
+    state = hashlib.blake2b()
+    for name, tensor in module.state_dict().items():
+        if name != without:
+            state.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            state.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return state.digest()
+
+
+def _read(
+    layer: Attention | LinearAttention, position: Tensor | None, frames: int
+) -> list[Part] | None:
     if isinstance(layer, LinearAttention):
-        mixing = _linear(layer, position, frames)
+        mixing = read_linear(layer, position, frames)
         output = layer.output.detach().double()
         return None if mixing is None else [Part(mixing, None, output)]
     if position is None:
@@ -141,57 +166,3 @@ def _exponentials(lags: Lags, heads: Tensor, weights: Tensor, eps: float) -> Exp
     centre = (lags.logits.shape[1] - 1) // 2
     at_zero = lags.kernels(heads)[:, centre]
     return weights.new_tensor(found), weights * at_zero
-
-
-def _linear(layer: LinearAttention, position: Tensor | None, frames: int) -> Mixing | None:
-    dtype = layer.output.dtype
-    w = {name: p.detach().double() for name, p in layer.named_parameters()}
-    amplitude, poles, baseline = w["amplitude"], w.get("poles"), w.get("baseline")
-    if layer.turns is None:
-        if position is None:
-            return None
-        query, key = position.double() @ w["query"], position.double() @ w["key"]
-        return Features(query, key, Gates(amplitude, poles, baseline), dtype)
-    turns = w["turns"]
-    grid = _grid(turns)
-    if poles is None:
-        return toeplitz(_cosines(turns, amplitude, grid, frames), dtype)
-    if grid is not None and grid[1] >= frames:
-        harmonics, period = grid
-        return Circulant(harmonics, period, Gates(amplitude, poles, baseline), dtype)
-    phase = _phases(turns, torch.arange(frames, device=turns.device))
-    waves = torch.stack([torch.cos(phase), torch.sin(phase)], dim=-1).flatten(1)
-    doubled = Gates(amplitude.repeat_interleave(2), poles.repeat_interleave(2, dim=0), baseline)
-    return Features(waves, waves, doubled, dtype)
-
-
-def _phases(turns: Tensor, frame: Tensor) -> Tensor:
-    return 2 * torch.pi * torch.remainder(frame[:, None] * turns, 1.0)
-
-
-def _grid(turns: Tensor) -> tuple[Tensor, int] | None:
-    """Integers ``0 <= m <= C / 2`` and ``C`` with ``turns = m / C`` in float64, or None."""
-    positive = turns[turns > 0]
-    period = round(1 / float(positive.min())) if len(positive) else 1
-    if not 1 <= period < 2**31:
-        return None
-    harmonics = torch.round(turns * period)
-    fits = torch.equal(harmonics / period, turns) and bool((2 * harmonics <= period).all())
-    return (harmonics.long(), period) if fits and bool((harmonics >= 0).all()) else None
-
-
-def _cosines(
-    turns: Tensor, amplitude: Tensor, grid: tuple[Tensor, int] | None, frames: int
-) -> Tensor:
-    """``sum_m amplitude_m cos(2 pi turns_m lag)``, (2n - 1,)."""
-    if grid is not None and grid[1] >= frames:
-        harmonics, period = grid
-        spectrum = turns.new_zeros(period // 2 + 1).index_add(0, harmonics, amplitude)
-        waves = torch.arange(period // 2 + 1, device=turns.device)
-        alone = (2 * waves) % period == 0
-        half = torch.fft.irfft(spectrum * torch.where(alone, period, period / 2), period)[:frames]
-    else:
-        lags = torch.arange(frames, device=turns.device)
-        parts = torch.split(lags, max(1, (1 << 22) // len(turns)))
-        half = torch.cat([torch.cos(_phases(turns, part)) @ amplitude for part in parts])
-    return torch.cat([half[1:].flip(0), half])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from constructions.modules import Block
+from constructions.structured.attention import Reader
 from constructions.structured.channels import Sum, times
 from constructions.structured.factors import Values
 from constructions.structured.moment import Moment
@@ -27,8 +28,8 @@ class Kind:
         One of the blocks.
     groups
         The channel groups.
-    position
-        The position embedding (n, D).
+    reader
+        Reads attention layers.
     fixed
         Whether queries and keys read the same for all sequences: the position embedding.
     constant
@@ -41,12 +42,16 @@ class Kind:
     """
 
     def __init__(
-        self, block: Block, groups: Groups, position: Tensor, *, fixed: bool, constant: int | None
+        self,
+        block: Block,
+        groups: Groups,
+        reader: Reader,
+        *,
+        fixed: bool,
+        constant: int | None,
     ) -> None:
-        self._groups, self._position, self._fixed_scores = groups, position, fixed
-        self._recipe = read_block(
-            block, groups, position if fixed else None, len(position), constant
-        )
+        self._groups, self._position, self._fixed_scores = groups, reader.position, fixed
+        self._recipe = read_block(block, groups, reader, fixed=fixed, constant=constant)
         self.factors = self._recipe.factors
         outputs = [term.group for route in self._recipe.routes for term in route.outputs]
         if self._recipe.hidden is not None:

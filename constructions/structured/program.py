@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from constructions.modules import Block, Transformer
+from constructions.structured.attention import Reader, digest
 from constructions.structured.channels import ChannelMap
 from constructions.structured.factors import Values
 from constructions.structured.kind import Kind
@@ -75,7 +75,8 @@ class Program:
         self.uses = Counter((step.kind, step.listen) for step in self._steps)
 
     def _compile(self, model: Transformer, position: Tensor, time: TimeFeatures) -> list[Step]:
-        known: dict[tuple[Any, ...], int] = {}
+        known: dict[tuple[bytes, int | None, bool], int] = {}
+        reader = Reader(position)
         listens: list[dict[tuple[int, ...], int]] = []
         entered = {*self._embed, *self._time_embed}  # groups that differ between sequences
         chosen: list[tuple[Block, int, int]] = []
@@ -84,10 +85,10 @@ class Program:
             listen = tuple(getattr(block.modulation, "listen", torch.empty(0)).tolist())
             fixed = model.scores_from == "position" or not self._scored(block) & entered
             constant = listen.index(time.constant) if time.constant in listen else None
-            key = (_digest(block), constant, fixed)
+            key = (digest(block, without="modulation.listen"), constant, fixed)
             if key not in known:
                 known[key] = len(self.kinds)
-                kind = Kind(block, self._groups, position, fixed=fixed, constant=constant)
+                kind = Kind(block, self._groups, reader, fixed=fixed, constant=constant)
                 self.kinds.append(kind)
                 listens.append({})
             kind_index = known[key]
@@ -188,13 +189,3 @@ class Schedule:
             if key in self._kept:
                 self._prepared[key] = prepared
         return rounded[step.listen], prepared
-
-
-def _digest(block: Block) -> bytes:
-    """Equal for blocks whose weights are equal."""
-    digest = hashlib.blake2b()
-    for name, tensor in block.state_dict().items():
-        if not name.endswith("modulation.listen"):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.digest()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from constructions.layers import Attention, FeedForward, LinearAttention
 from constructions.modules import Block
-from constructions.structured.attention import Part, read_attention
+from constructions.structured.attention import Part, Reader
 from constructions.structured.channels import ChannelMap, is_diagonal
 from constructions.structured.factors import Factors, Table
 from constructions.structured.feed_forward import read_feed_forward
@@ -48,7 +48,7 @@ class Recipe:
 
 
 def read_block(
-    block: Block, groups: Groups, position: Tensor | None, frames: int, constant: int | None
+    block: Block, groups: Groups, reader: Reader, *, fixed: bool, constant: int | None
 ) -> Recipe:
     """Read a block.
 
@@ -58,17 +58,17 @@ def read_block(
         The block.
     groups
         The channel groups.
-    position
-        What queries and keys read, (n, D), if that is the same for all sequences.
-    frames
-        Length ``n`` of the sequences.
+    reader
+        Reads its attention.
+    fixed
+        Whether queries and keys read the same for all sequences: the position embedding.
     constant
         Which of the features that the block listens to is one at every diffusion time.
     """
-    return _Reader(block, groups, constant).read(position, frames)
+    return _Reading(block, groups, constant).read(reader, fixed=fixed)
 
 
-class _Reader:
+class _Reading:
     def __init__(self, block: Block, groups: Groups, constant: int | None) -> None:
         self._block, self._groups, self._constant = block, groups, constant
         self._like = next(block.parameters())
@@ -78,13 +78,13 @@ class _Reader:
             (name, name): self._table("", name) for name in groups
         }
 
-    def read(self, position: Tensor | None, frames: int) -> Recipe:
+    def read(self, reader: Reader, *, fixed: bool) -> Recipe:
         recipe, layer = self._recipe, self._block.attention
         recipe.terms = {name: [] for name in self._groups}
         if self._block.feed_forward is not None:
             self._feed_forward(self._block.feed_forward)
         if isinstance(layer, Attention | LinearAttention):
-            parts = read_attention(layer, position, frames)
+            parts = reader.read(layer, fixed=fixed)
             if parts is None:
                 recipe.plain = layer
             else:

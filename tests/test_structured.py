@@ -1,0 +1,530 @@
+"""Structured execution: the plain forward pass is the oracle, loops are that of its parts."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import tolerances as tol
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from constructions import UnrolledTransformer, build
+from constructions.layers import Attention, FeedForward
+from constructions.modules import Transformer
+from constructions.structured import StructuredTransformer, accelerate, toeplitz
+from constructions.structured.convolution import Band, Convolution
+from constructions.structured.feed_forward import read_feed_forward
+from constructions.structured.mixing import Dense, Mixing
+from constructions.structured.model import ScoreAt
+from constructions.structured.moment import Moment, TimeFeatures
+from constructions.structured.scan import Scan
+from unroll import (
+    ArgumentError,
+    DampedCosine,
+    Exponential,
+    GaussianProcess,
+    Kernel,
+    Logarithmic,
+    Polynomial,
+    make_plan,
+)
+
+SPATIAL = np.array([[1.0, 0.6], [0.6, 2.0]])
+TIMES = torch.tensor([0.3, 0.5, 1.0, 4.5], dtype=torch.float64)
+METHODS = [
+    ("preconditioned", "softmax"),
+    ("preconditioned", "alibi"),
+    ("preconditioned", "fourier"),
+    ("preconditioned", "relu"),
+    ("spectral", None),
+    ("gradient", "softmax"),
+    ("chebyshev", "softmax"),
+    ("chebyshev", "alibi"),
+    ("chebyshev", "fourier"),
+    ("chebyshev", "relu"),
+]
+every_method = pytest.mark.parametrize(("method", "attention"), METHODS)
+
+
+@functools.cache
+def _built(kernel: Kernel, frames: int, mean: bool, channels: int, options: tuple[Any, ...]) -> Any:
+    values = np.outer(np.cos(np.arange(frames)), [2.0, 1.0][:channels]) if mean else None
+    gp = GaussianProcess(kernel, frames, SPATIAL[:channels, :channels], values)
+    return build(gp, **{"tol": 1e-2, "t_min": 0.3, "t_max": 5.0, **dict(options)})
+
+
+def model_of(
+    kernel: Kernel | None = None,
+    frames: int = 24,
+    *,
+    mean: bool = False,
+    channels: int = 2,
+    **options: Any,
+) -> UnrolledTransformer:
+    kernel = kernel or Polynomial(4.0, 2.0)
+    items = tuple(sorted(options.items()))
+    return copy.deepcopy(_built(kernel, frames, mean, channels, items))  # type: ignore[no-any-return]
+
+
+def noisy(model: Transformer, batch: int = 4, seed: int = 0) -> Tensor:
+    a, generator = model.architecture, torch.Generator().manual_seed(seed)
+    shape = (batch, a.frames, a.channels)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(model.embed.dtype)
+
+
+def allowed(model: Transformer) -> float:
+    """A few roundings per block, magnified by slopes of ReLU heads."""
+    slopes = [
+        float(block.attention.output.detach().abs().max())  # type: ignore[union-attr, operator]
+        for block in model.blocks
+        if isinstance(block.attention, Attention) and block.attention.score == "relu"
+    ]
+    eps = torch.finfo(model.embed.dtype).eps
+    return tol.STRUCTURED * eps * len(model.blocks) * (1 + max(slopes, default=0.0))
+
+
+def distance(x: Tensor, y: Tensor) -> float:
+    return float((x - y).detach().norm() / y.detach().norm())
+
+
+def assert_equal(fast: StructuredTransformer, seed: int = 0) -> None:
+    """One diffusion time in three shapes, several, one sequence, and `at`."""
+    plain, v = fast.model, noisy(fast.model, seed=seed)
+    with torch.no_grad():
+        for t in (0.4, torch.tensor(0.4), TIMES.expand(1, -1)[0], TIMES[:1]):
+            expected = plain(v, t)
+            assert torch.isfinite(expected).all()
+            assert distance(fast(v, t), expected) <= allowed(plain)
+            assert torch.equal(fast.at(t)(v), fast(v, t))
+        assert distance(fast(v[0], 2.0), plain(v[0], 2.0)) <= allowed(plain)
+
+
+@pytest.fixture(params=["short", "long"])
+def length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Short sequences as they are, and treated as if they were long."""
+    if request.param == "long":
+        monkeypatch.setattr(toeplitz, "_LONG", 0)
+        monkeypatch.setattr(toeplitz, "_MATRIX", dict.fromkeys(toeplitz._MATRIX, 0))
+        monkeypatch.setattr(toeplitz, "_BAND", dict.fromkeys(toeplitz._BAND, 8))
+    return str(request.param)
+
+
+# --- equal to the plain forward pass
+
+
+@every_method
+@pytest.mark.parametrize(
+    ("dtype", "mean"), [("float64", False), ("float64", True), ("float32", True)]
+)
+def test_it_is_the_plain_forward_pass(
+    method: str, attention: str | None, dtype: str, mean: bool, length: str
+) -> None:
+    model = model_of(mean=mean, method=method, attention=attention)
+    assert_equal(accelerate(model.to(getattr(torch, dtype))))
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "silu"])
+@pytest.mark.parametrize("method", ["preconditioned", "chebyshev"])
+def test_other_activations(method: str, activation: str) -> None:
+    model = model_of(method=method, attention="softmax", activation=activation)
+    fast = accelerate(model)
+    assert_equal(fast)
+    assert not any("activation" in mechanism for mechanism in fast.mechanisms)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "frames", "options", "mechanism"),
+    [
+        (Polynomial(4.0, 2.0), 300, {"method": "preconditioned", "attention": "softmax"}, "conv"),
+        (Logarithmic(8.0, 1.0), 300, {"method": "chebyshev", "attention": "fourier"}, "conv"),
+        (Exponential(4.0), 1100, {"method": "chebyshev", "attention": "alibi"}, "scan"),
+        (Exponential(4.0), 1100, {"method": "chebyshev", "attention": "softmax"}, "scan"),
+        (Exponential(4.0), 1100, {"method": "chebyshev", "attention": "fourier"}, "scan"),
+        (Polynomial(4.0, 4.0), 1100, {"method": "chebyshev", "attention": "alibi"}, "scan"),
+        (Exponential(1.0, 2.0), 1100, {"method": "chebyshev", "attention": "relu"}, "band"),
+    ],
+    ids=str,
+)
+def test_long_sequences(
+    kernel: Kernel, frames: int, options: dict[str, Any], mechanism: str
+) -> None:
+    fast = accelerate(model_of(kernel, frames, channels=1, tol=0.3, **options))
+    assert fast.mechanisms[0].startswith(mechanism)
+    v = noisy(fast.model, batch=2)
+    with torch.no_grad():
+        assert distance(fast(v, 0.5), fast.model(v, 0.5)) <= allowed(fast.model)
+
+
+@pytest.mark.parametrize(
+    ("method", "attention", "short", "long"),
+    [
+        ("preconditioned", "softmax", {"matrix", "circulant"}, {"convolution", "circulant"}),
+        ("preconditioned", "alibi", {"matrix", "circulant"}, {"scan", "circulant"}),
+        ("preconditioned", "fourier", {"matrix", "circulant"}, {"convolution", "circulant"}),
+        ("chebyshev", "relu", {"matrix"}, {"convolution"}),
+        ("spectral", None, {"features"}, {"features"}),
+    ],
+)
+def test_structure_is_recognised(
+    method: str, attention: str | None, short: set[str], long: set[str], length: str
+) -> None:
+    fast = model_of(method=method, attention=attention).structured()
+    assert set(fast.mechanisms) == (short if length == "short" else long)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "options"),
+    [
+        (Exponential(2.0), {"preset": "paper", "tol": 0.3, "t_min": 0.5}),
+        (Exponential(4.0), {"method": "chebyshev", "attention": "relu", "conditioning": "mlp"}),
+        (DampedCosine(8.0, 16.0), {"method": "chebyshev", "attention": "softmax"}),
+        (DampedCosine(8.0, 16.0), {"method": "preconditioned", "attention": "fourier"}),
+    ],
+    ids=["paper", "mlp", "two signs", "two signs, fourier"],
+)
+def test_other_constructions(kernel: Kernel, options: dict[str, Any]) -> None:
+    fast = accelerate(model_of(kernel, frames=10, channels=1, **options))
+    plain, v = fast.model, noisy(fast.model)
+    with torch.no_grad():
+        for t in (0.7, TIMES + 0.2):
+            assert distance(fast(v, t), plain(v, t)) <= allowed(plain)
+            assert torch.equal(fast.at(t)(v), fast(v, t))
+
+
+def test_irregular_frames_have_no_lags() -> None:
+    times = np.cumsum(np.random.default_rng(0).uniform(0.5, 1.5, 12))
+    gp = GaussianProcess(Exponential(4.0), 12, SPATIAL, frame_times=times)
+    fast = accelerate(build(gp, method="chebyshev", attention="softmax", tol=1e-2, t_min=0.3))
+    assert set(fast.mechanisms) == {"matrix"}
+    assert_equal(fast)
+
+
+@pytest.mark.parametrize("attention", ["softmax", "alibi", "fourier", "relu"])
+def test_shorter_sequences(attention: str, length: str) -> None:
+    model = model_of(method="chebyshev", attention=attention, mean=True)
+    fast, v = accelerate(model), noisy(model)
+    sequences = [v[0], v[1, :7], v[2, :1], v[3, :7]]
+    with torch.no_grad():
+        expected = model.score_sequences(sequences, TIMES)
+        for one, other in zip(fast.score_sequences(sequences, TIMES), expected, strict=True):
+            assert one.shape == other.shape
+            assert distance(one, other) <= allowed(model)
+
+
+def test_queries_and_keys_may_read_the_stream() -> None:
+    for attention in ("softmax", "relu"):
+        model = model_of(method="chebyshev", attention=attention)
+        model.scores_from = "stream"
+        fast = accelerate(model)
+        assert set(fast.mechanisms) == {"matrix"}  # what they read is never written
+        assert_equal(fast)
+        with torch.no_grad():
+            model.blocks[0].attention.key.normal_()  # type: ignore[union-attr, operator]
+        assert fast.mechanisms[0] == "attention"
+        assert_equal(fast)
+
+
+def test_the_plan_is_not_looked_at() -> None:
+    model = model_of(method="preconditioned", attention="softmax")
+    v, t = noisy(model), 0.4
+    with torch.no_grad():
+        before = accelerate(model)(v, t)
+        model.plan = make_plan(GaussianProcess(Logarithmic(9.0, 2.0), 3, [[7.0]]), tol=0.5)
+        assert torch.equal(accelerate(model)(v, t), before)
+        del model.plan
+        assert torch.equal(accelerate(model)(v, t), before)
+
+
+# --- other weights are another function
+
+
+def tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in model.named_parameters():
+        if tensor.numel():
+            yield name, tensor
+
+
+@pytest.mark.parametrize("length", ["long"], indirect=True)
+@pytest.mark.parametrize(("method", "attention"), [*METHODS[:5], METHODS[-1]])
+def test_every_weight_counts(method: str, attention: str | None, length: str) -> None:
+    """One entry of every tensor is changed: the result changes as that of the plain model."""
+    model = model_of(method=method, attention=attention, mean=True, tol=0.3)
+    fast, v, rng = accelerate(model), noisy(model), np.random.default_rng(0)
+    seen, earlier = set(), len(model.blocks) - 2
+    for name, tensor in tensors(model):
+        kind = name.split(".", 2)[-1] if name.startswith("blocks") else name
+        if name.startswith("blocks") and int(name.split(".")[1]) < earlier:
+            continue
+        with torch.no_grad():
+            before, old = model(v, TIMES), tensor.clone()
+            flat, used = tensor.view(-1), torch.nonzero(tensor.view(-1)).flatten().numpy()
+            for k in [rng.integers(tensor.numel()), *used[rng.permutation(len(used))[:1]]]:
+                flat[int(k)] += 1e-3 * (1 + float(flat[int(k)].abs()))
+            plain, structured = model(v, TIMES), fast(v, TIMES)
+            assert distance(structured, plain) <= 4 * allowed(model), name
+            if distance(plain, before) > 1e-6:
+                seen.add(kind)
+                assert distance(structured, before) > 0.5 * distance(plain, before)
+            tensor.copy_(old)
+    assert {"embed", "readout", "attention.value", "attention.output"} <= seen
+    with torch.no_grad():
+        assert distance(fast(v, TIMES), model(v, TIMES)) <= allowed(model)
+
+
+def randomize(model: Transformer, seed: int, scores_from: str) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    model.scores_from = scores_from
+    with torch.no_grad():
+        for name, tensor in tensors(model):
+            if name.startswith("time."):
+                continue
+            scale = 0.2 if tensor.ndim > 1 or name.endswith(("bias", "turns")) else 1.0
+            tensor.copy_(scale * torch.randn(tensor.shape, generator=generator))
+            if name.endswith(("poles", "baseline", "turns", "radius")):
+                tensor.abs_()
+
+
+@pytest.mark.parametrize("scores_from", ["position", "stream"])
+@every_method
+def test_random_weights(method: str, attention: str | None, scores_from: str, length: str) -> None:
+    """Nothing is left of the structure, and the result is still the plain one."""
+    model = model_of(frames=6, method=method, attention=attention, mean=True, tol=0.3)
+    randomize(model, seed=1, scores_from=scores_from)
+    fast, v = accelerate(model), noisy(model)
+    with torch.no_grad():
+        for t in (0.4, TIMES):
+            expected = model(v, t)
+            assert torch.isfinite(expected).all()
+            assert distance(fast(v, t), expected) <= tol.TWIN
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["relu", "gelu", "silu"]), st.data())
+def test_feed_forward_pairs(seed: int, activation: str, data: st.DataObject) -> None:
+    """Mirror images in any order, with biases, among units without one."""
+    model = model_of(method="chebyshev", attention="softmax", activation=activation)
+    layer = model.blocks[0].feed_forward
+    assert isinstance(layer, FeedForward)
+    units, rng = layer.up.shape[1], np.random.default_rng(seed)
+    pairs = data.draw(st.integers(0, units // 2))
+    order = torch.as_tensor(rng.permutation(units))
+    with torch.no_grad():
+        for tensor in layer.parameters():
+            tensor.copy_(torch.as_tensor(rng.standard_normal(tuple(tensor.shape))))
+        one, other = order[:pairs], order[pairs : 2 * pairs]
+        layer.up[:, other], layer.up_bias[other] = -layer.up[:, one], -layer.up_bias[one]
+        layer.down[other] = -layer.down[one]
+        reading = read_feed_forward(layer)
+        x = torch.as_tensor(rng.standard_normal((5, layer.up.shape[0])))
+        result = x @ reading.pairs_up @ reading.pairs_down + reading.constant
+        if reading.rest is not None:
+            up, bias, down = reading.rest
+            result = result + reading.activation(x @ up + bias) @ down
+        assert reading.pairs_up.shape[1] == pairs
+        assert distance(result, layer(x)) <= tol.TWIN
+
+
+def test_changes_in_place_are_seen_and_others_on_request() -> None:
+    model = model_of(method="chebyshev", attention="softmax")
+    fast, v = accelerate(model), noisy(model)
+    with torch.no_grad():
+        model.readout.mul_(2.0)
+        assert distance(fast(v, 0.4), model(v, 0.4)) <= allowed(model)
+        model.load_state_dict(model.state_dict() | {"readout": 1.01 * model.readout})
+        assert distance(fast(v, 0.4), model(v, 0.4)) <= allowed(model)
+        model.readout.data = 2.0 * model.readout.data
+        fast.refresh()
+        assert distance(fast(v, 0.4), model(v, 0.4)) <= allowed(model)
+
+
+# --- the parts, against loops
+
+
+def apply(mixing: Mixing, x: np.ndarray) -> np.ndarray:
+    moment = Moment(np.ones(1), 1.0, 1.0)
+    result = mixing.apply(torch.as_tensor(x), mixing.prepare(moment, None, None))
+    assert result.shape == x.shape
+    return result.numpy()  # type: ignore[no-any-return]
+
+
+def loop(kernel: Callable[[int], float], x: np.ndarray) -> np.ndarray:
+    """``y_i = sum_j k(j - i) x_j``."""
+    frames = x.shape[-1]
+    matrix = np.array([[kernel(j - i) for j in range(frames)] for i in range(frames)])
+    return np.einsum("ij,bcj->bci", matrix, x)  # type: ignore[no-any-return]
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray) -> None:
+    assert np.abs(actual - expected).max() <= 1e-12 * max(1.0, np.abs(expected).max())
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 70), st.integers(0, 2**32 - 1), st.booleans())
+def test_toeplitz_products(frames: int, seed: int, symmetric: bool) -> None:
+    rng = np.random.default_rng(seed)
+    k, x = rng.standard_normal(2 * frames - 1), rng.standard_normal((2, 3, frames))
+    k = (k + k[::-1]) / 2 if symmetric else k
+    expected = loop(lambda lag: k[lag + frames - 1], x)
+    assert_close(apply(Convolution(torch.as_tensor(k), torch.float64), x), expected)
+    assert_close(apply(Dense.toeplitz(torch.as_tensor(k), torch.float64), x), expected)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 100), st.integers(0, 40), st.integers(0, 2**32 - 1))
+def test_bands(frames: int, reach: int, seed: int) -> None:
+    rng, reach = np.random.default_rng(seed), min(reach, frames - 1)
+    k, x = rng.standard_normal(2 * frames - 1), rng.standard_normal((2, 3, frames))
+    k[np.abs(np.arange(1 - frames, frames)) > reach] = 0.0
+    band = Band(torch.as_tensor(k), reach, torch.float64)
+    assert_close(apply(band, x), loop(lambda lag: k[lag + frames - 1], x))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([1, 2, 63, 64, 65, 200, 2500]), st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_scans(frames: int, heads: int, seed: int) -> None:
+    """Lengths within a chunk, and beyond one and two levels of the recursion."""
+    rng = np.random.default_rng(seed)
+    slopes, weights = np.exp(rng.uniform(-9, 2, heads)), rng.standard_normal(heads)
+    x = rng.standard_normal((2, 1, frames))
+    scan = Scan(torch.as_tensor(slopes), torch.as_tensor(weights), frames, torch.float64)
+    lags = np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
+    matrix = sum(w * np.exp(-a * lags) for w, a in zip(weights, slopes, strict=True))
+    assert_close(apply(scan, x), np.einsum("ij,bcj->bci", matrix, x))
+
+
+@every_method
+def test_time_features(method: str, attention: str | None) -> None:
+    """One number, several at once, and the plain embedding."""
+    embedding = model_of(method=method, attention=attention).time
+    features = TimeFeatures(embedding)
+    assert features.constant == 0
+    expected = embedding(TIMES, torch.float64)
+    several = features.at(TIMES)
+    for name, shape in (("features", (4, -1)), ("alpha_sq", (4,)), ("sigma_sq", (4,))):
+        torch.testing.assert_close(
+            getattr(several, name).reshape(shape), getattr(expected, name), rtol=1e-13, atol=0.0
+        )
+    for t, row in zip(TIMES, expected.features.detach().numpy(), strict=True):
+        np.testing.assert_allclose(features.at(float(t)).features, row, rtol=1e-12)
+
+
+# --- gradients
+
+
+@pytest.mark.parametrize(("method", "attention"), [*METHODS[:5], METHODS[-1]])
+def test_gradients_of_sequences_and_times(method: str, attention: str | None, length: str) -> None:
+    model = model_of(frames=5, method=method, attention=attention, mean=True, tol=0.3)
+    fast = accelerate(model)
+    v, t = noisy(model, batch=2).requires_grad_(), TIMES[1:3].clone().requires_grad_()
+    assert torch.autograd.gradcheck(fast, (v, t))
+    assert torch.autograd.gradcheck(lambda v, t: fast(v, t), (v, t[0].detach().requires_grad_()))
+    assert torch.autograd.gradcheck(lambda v: fast(v, 0.4), (v,))
+    ours = torch.autograd.grad(fast(v, t).square().sum(), (v, t))
+    plain = torch.autograd.grad(model(v, t).square().sum(), (v, t))
+    for one, other in zip(ours, plain, strict=True):
+        assert distance(one, other) <= 10 * allowed(model)
+
+
+# --- cost
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that any operation returns."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(tensor, Tensor) and not func._schema.name.endswith("unfold"):
+                self.entries = max(self.entries, tensor.untyped_storage().nbytes() // 8)
+        return result
+
+
+@pytest.mark.parametrize("attention", ["softmax", "alibi", "fourier"])
+def test_memory_is_linear_in_the_frames(attention: str) -> None:
+    frames, batch = 8192, 4
+    model = model_of(
+        Exponential(4.0), frames, channels=1, method="preconditioned", attention=attention
+    )
+    with torch.no_grad(), Largest() as largest:
+        accelerate(model)(noisy(model, batch), 0.4)
+    assert frames <= largest.entries <= 8 * batch * frames
+    assert all(tensor.numel() <= 8 * frames for tensor in model.parameters())
+
+
+def test_equal_blocks_are_read_once_and_what_is_not_read_is_not_computed() -> None:
+    model = model_of(method="preconditioned", attention="softmax")
+    program = accelerate(model).program(24)
+    assert len(program.kinds) == 2 < len(model.blocks)
+    assert "r" not in program._steps[-1].live
+
+
+def test_large_batches_run_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(method="preconditioned", attention="softmax")
+    fast, v = accelerate(model), noisy(model, batch=7)
+    with torch.no_grad():
+        whole = fast(v, 0.4)
+        monkeypatch.setattr("constructions.structured.model._BYTES", 2 * 24 * 2 * 8)
+        assert distance(fast(v, 0.4), whole) <= tol.TWIN
+        assert fast(v[:0], 0.4).shape == (0, 24, 2)
+
+
+# --- bad input
+
+
+def test_bad_input_is_refused_as_by_the_plain_model() -> None:
+    model = model_of(method="chebyshev", attention="softmax")
+    fast, v = accelerate(model), noisy(model)
+    bad = [
+        (v.float(), 0.4),
+        (v[:, :5], 0.4),
+        (v[0, 0], 0.4),
+        (v * float("nan"), 0.4),
+        (v, 99.0),
+        (v, float("nan")),
+        (v, TIMES[:2]),
+        (v, "now"),
+        (v.numpy(), 0.4),
+    ]
+    for sequences, t in bad:
+        with pytest.raises(ArgumentError) as plain:
+            model(sequences, t)
+        with pytest.raises(ArgumentError) as ours:
+            fast(sequences, t)
+        assert str(ours.value) == str(plain.value)
+    with pytest.raises(ArgumentError, match="outside the range"):
+        fast.at(99.0)
+    at = fast.at(TIMES)
+    assert isinstance(at, ScoreAt)
+    with pytest.raises(ArgumentError, match="t="):
+        at(v[:3])
+    with pytest.raises(ArgumentError, match="NaN"):
+        at(v * float("nan"))
+    with pytest.raises(ArgumentError, match="is not a Transformer"):
+        accelerate(nn.Linear(1, 1))  # type: ignore[arg-type]
+
+
+def test_sequences_of_other_lengths_need_a_plan() -> None:
+    model = model_of(method="chebyshev", attention="softmax")
+    plain = Transformer(model.architecture)
+    plain.load_state_dict(model.state_dict())
+    with pytest.raises(ArgumentError, match="is not an UnrolledTransformer"):
+        accelerate(plain).score_sequences([noisy(model)[0]], 0.4)
+    assert_equal(accelerate(plain))
+
+
+def test_values_that_are_finite_but_huge_are_no_error() -> None:
+    model = model_of(method="chebyshev", attention="softmax", dtype="float32", tol=0.1)
+    v = torch.full((1, 24, 2), 3e37, dtype=torch.float32)
+    v[0, ::2] *= 0.5
+    with torch.no_grad():
+        assert accelerate(model)(v, 4.0).shape == v.shape
