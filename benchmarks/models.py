@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.ours import CONSTRUCTIONS, T_MAX, T_MIN, TOL
+from benchmarks.ours import CONSTRUCTIONS, GROWTH, T_MAX, T_MIN, TOL
 from benchmarks.problem import Problem
 from benchmarks.suite import KERNELS
 from constructions import build
@@ -18,8 +18,6 @@ from unroll import ArgumentError, GaussianProcess, Plan, make_plan
 CHANNELS = 4
 #: Layers beyond which a model is planned and not built.
 MOST_LAYERS = 500
-#: From one size to the next, seconds grow no faster than this power of N.
-_GROWTH = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ def model_costs(
         for name, options in constructions.items():
             last: tuple[int, float] | None = None
             for frames in sorted(sizes):
-                expected = last[1] * (frames / last[0]) ** _GROWTH if last else 0.0
+                growth = GROWTH.get(options.get("method", ""), 1.2)
+                expected = last[1] * (frames / last[0]) ** growth if last else 0.0
                 if expected > patience:
                     refused = f"~{expected:.0f} s"
                     tol = options.get("tol", TOL)
