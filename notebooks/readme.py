@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,21 @@ def example(text: str) -> str:
     return printed.getvalue()
 
 
+def speed() -> str:
+    """From the stored benchmark: seconds of the fastest general solver over ours, d = 1."""
+    sys.path.insert(0, str(README.parent))
+    from benchmarks.storage import load
+    from benchmarks.tables import summary
+
+    stored = load(README.parent / "benchmarks" / "results" / "quick.json")
+    rows = [row for row in summary(stored).rows if "d = 1," in row[0] and "general" in row[1]]
+    sizes = summary(stored).header[2:]
+    lines = [f"| score at a new t, set-up included | {' | '.join(sizes)} |"]
+    lines.append("|---|" + "---|" * len(sizes))
+    lines += [f"| {row[0].split(', ℓ')[0]} | {' | '.join(row[2:])} |" for row in rows]
+    return "\n".join(lines)
+
+
 def between(text: str, mark: str, new: str) -> str:
     """``text`` with what stands between two comment marks replaced."""
     pattern = rf"(<!-- {mark} -->\n).*?(<!-- end {mark} -->)"
@@ -125,6 +141,7 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     text = between(text, "example", "```\n" + example(text) + "```")
     text = between(text, "numbers", "\n".join([HEADER, *map(row, KERNELS)]))
+    text = between(text, "speed", speed())
     figure(FIGURE)
     README.write_text(text, encoding="utf-8")
 
