@@ -15,7 +15,7 @@ from proofs_check.certify_spectral import SPECTRAL_LEMMAS, moved_score, nearby, 
 from proofs_check.enclosures import enclose_operator
 from proofs_check.ends import eigenbasis, read_ends
 from proofs_check.saved_model import SavedModel
-from proofs_check.spectral_block import SpectralBlock, features
+from proofs_check.spectral_block import SpectralBlock, features, vectors_name
 from proofs_check.spectral_sizes import Sizes
 from proofs_check.temporal_basis import read_basis
 from unroll.methods.eigenmodes import temporal_modes
@@ -41,7 +41,7 @@ def audit_spectral(model: SavedModel) -> Certificate:
         frames = read_basis(gp.kernel, gamma, vectors)
         frames = replace(frames, skew=frames.skew + off)
         ends = read_ends(model, embed, channels)
-        beside = nearby(plan, enclosure, channels, frames)
+        beside = nearby(plan, enclosure, channels, frames, vectors_name(model))
         sizes = Sizes.of(model, beside.smallest)
         block = SpectralBlock(model, ends, sizes, frames)
         baseline = [arb(float(x)) for x in model.tensors.get("time.baseline", np.zeros(0))]
@@ -60,7 +60,7 @@ def audit_spectral(model: SavedModel) -> Certificate:
     try:
         return conclude(plan, terms, SPECTRAL_LEMMAS)
     except CertificateError as refusal:
-        if round_up(rate) > plan.tol / 2:
+        if round_up(rate) > plan.tol:
             raise CertificateError(f"{refusal}; most of it from time.baseline") from None
         raise CertificateError(f"{refusal}; {blame(model, [causes], {})}") from None
 

@@ -10,18 +10,19 @@ rounding errors of all blocks arrive as lemma ``preconditioned_arrival`` says.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
 
 from proofs_check import lemmas
-from proofs_check.balls import precision
-from proofs_check.certificate import Certificate, CertificateError, check_spectrum, conclude
+from proofs_check.balls import precision, round_up
+from proofs_check.certificate import Certificate, CertificateError, conclude
 from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
 from proofs_check.ends import Basis, eigenbasis
-from proofs_check.preconditioned_rate import products, rate
+from proofs_check.preconditioned_rate import check_size, products, rate
 from proofs_check.preconditioned_spectrum import PreconditionedSpectrum
 from proofs_check.step_sizes import StepSizes, noise_range
 from unroll.methods.partial_products import PartialProducts
@@ -29,6 +30,7 @@ from unroll.plan import Plan
 from unroll.rounding import unit_roundoff
 from unroll.rounding_direct import relative_sizes
 from unroll.rounding_preconditioned import guaranteed_preconditioned_rounding
+from unroll.spectrum import Spectrum
 
 __all__ = ["PRECONDITIONED_LEMMAS", "Exact", "certify_preconditioned", "exact_terms"]
 
@@ -76,6 +78,12 @@ class Exact:
     lower: arb
     upper: arb
 
+    @property
+    def spectrum(self) -> Spectrum:
+        """Both as floats."""
+        lower, upper = self.lower.lower(), round_up(self.upper)
+        return Spectrum(math.nextafter(float(lower), -math.inf), upper)
+
 
 def certify_preconditioned(plan: Plan) -> Certificate:
     """Bound the error of every model that carries out a plan with the eigenvectors of ``Sigma``
@@ -87,7 +95,6 @@ def certify_preconditioned(plan: Plan) -> Certificate:
     spatial, rotation = gp.noisy_cov.spatial_eigen
     with precision():
         enclosure = enclose_operator(gp, plan.lowering)
-        check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure, plan.t_min)
     with precision(_BITS):
         basis = eigenbasis(gp.spatial_cov, rotation, spatial)
         rows = [[arb(c) for c in row] for row in design.roots]
@@ -99,7 +106,7 @@ def certify_preconditioned(plan: Plan) -> Certificate:
             gp,
             plan.lowering,
             design,
-            plan.spectrum,
+            exact.spectrum,
             t_min=plan.t_min,
             dtype=plan.dtype,
             activation=plan.activation,
@@ -128,6 +135,7 @@ def exact_terms(
     assert design is not None
     if design.twist:
         raise CertificateError("preconditioner.twist: has no certificate")
+    check_size(gp.frames)
     noise = arb(plan.t_min).expm1()
     if not all(mu > 0 for mu in basis.mu):
         raise CertificateError("embed: is too far from an eigenbasis of the spatial covariance")

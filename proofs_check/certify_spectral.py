@@ -16,7 +16,7 @@ from flint import arb
 
 from proofs_check import lemmas
 from proofs_check.balls import autocov_balls, ball_matrix, precision, round_up
-from proofs_check.certificate import Certificate, CertificateError, check_spectrum, conclude
+from proofs_check.certificate import Certificate, CertificateError, conclude
 from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
 from proofs_check.ends import Basis, eigenbasis
@@ -25,6 +25,7 @@ from unroll.methods.eigenmodes import temporal_modes
 from unroll.plan import Plan
 from unroll.rounding import unit_roundoff
 from unroll.rounding_direct import guaranteed_direct_rounding, relative_sizes
+from unroll.spectrum import Spectrum
 
 __all__ = ["SPECTRAL_LEMMAS", "Nearby", "certify_spectral", "moved_score", "nearby", "remainder"]
 
@@ -71,7 +72,6 @@ def certify_spectral(plan: Plan) -> Certificate:
     assert modes is not None
     with precision():
         enclosure = enclose_operator(gp, None)
-        check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure, plan.t_min)
     spatial, rotation = gp.noisy_cov.spatial_eigen
     vectors = temporal_modes(gp.kernel, gp.frames)[1][:, : len(modes.values)]
     with precision(_BITS):
@@ -86,7 +86,7 @@ def certify_spectral(plan: Plan) -> Certificate:
         bound = guaranteed_direct_rounding(
             gp,
             modes,
-            plan.spectrum,
+            _spectrum(plan, beside),
             t_min=plan.t_min,
             dtype=plan.dtype,
             activation=plan.activation,
@@ -95,17 +95,32 @@ def certify_spectral(plan: Plan) -> Certificate:
         return conclude(plan, terms, SPECTRAL_LEMMAS)
 
 
-def nearby(plan: Plan, enclosure: Enclosure, channels: Basis, frames: TemporalBasis) -> Nearby:
-    """How far the operator that has these eigenvectors is from the true one."""
+def _spectrum(plan: Plan, beside: Nearby) -> Spectrum:
+    """Of the nearby operator; only its lower end matters here."""
+    lower = float((beside.smallest - arb(plan.t_min).expm1()).lower())
+    return Spectrum(lower, max(lower, plan.spectrum.upper))
+
+
+def nearby(
+    plan: Plan,
+    enclosure: Enclosure,
+    channels: Basis,
+    frames: TemporalBasis,
+    vectors: str = "position (modes)",
+) -> Nearby:
+    """How far the operator that has these eigenvectors is from the true one.
+
+    ``vectors`` is the tensor that is to blame for those over frames.
+    """
     largest = max((abs(x) for x in channels.mu), key=float)
-    parts = {"position (modes)": frames.off * largest, "embed": frames.norm * channels.off}
+    parts = {vectors: frames.off * largest, "embed": frames.norm * channels.off}
     smallest = arb(plan.t_min).expm1() + enclosure.lower - sum(parts.values(), arb(0))
     if not smallest > 0:
         worst = max(parts, key=lambda name: round_up(parts[name]))
         raise CertificateError(
             f"{worst}: is too far from eigenvectors of the covariance for a positive operator"
         )
-    return Nearby(parts["position (modes)"], parts["embed"], smallest)
+    return Nearby(parts[vectors], parts["embed"], smallest)
 
 
 def remainder(plan: Plan, channels: Basis, frames: TemporalBasis, poles: list[arb]) -> arb:

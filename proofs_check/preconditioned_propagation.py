@@ -37,7 +37,7 @@ class PreconditionedPropagation:
     _residuals: list[Causes] = field(default_factory=list)
     _filtered: list[Causes] = field(default_factory=list)
     _strays: list[Causes] = field(default_factory=list)
-    _left: Causes = field(default_factory=dict)
+    _lefts: list[Causes] = field(default_factory=lambda: [{}])
 
     def add(
         self, residual: Sequence[Share], iterate: Sequence[Share], left: Sequence[Share]
@@ -47,8 +47,8 @@ class PreconditionedPropagation:
         before, after = (arb(float(self.products.plain[0, j])) for j in (k, k + 1))
         error, root = self.errors[-1], sizes.root
         size = self.moved * (1 + before.max(after)) + error
-        xi = _merge(self._left, add_up(residual, {"iterates": size, "score": arb(1)}))
-        total = sum(xi.values(), arb(0))
+        xi = add_up(residual, {"iterates": size, "score": arb(1)})
+        total = sum((x for part in (xi, self._lefts[-1]) for x in part.values()), arb(0))
         # ||r|| and ||A^{-1/2} r||, over (n + l) S and its root
         white = before * self.moved * sizes.data.sqrt() + root * error + total
         found = root * white
@@ -58,20 +58,22 @@ class PreconditionedPropagation:
         for place, kind in ((self._filtered, True), (self._strays, False)):
             chosen = [x for x in iterate if x.of.startswith("filtered") is kind]
             place.append(add_up(chosen, norms))
-        self._left = add_up(left, norms)
+        self._lefts.append(add_up(left, norms))
         self.errors.append(sum((sum(c.values(), arb(0)) for c in self.arrived()), arb(0)))
 
     def arrived(self) -> list[Causes]:
         """For each block, cause to what arrives in the last iterate."""
         k, blocks = len(self._residuals), []
         for j in range(k):
-            led = arb(float(self.products.led[j, k]))
+            led = [arb(float(x)) for x in self.products.led[j : j + 2, k]]
             plain = arb(float(self.products.plain[j + 1, k]))
-            blocks.append({cause: led * x for cause, x in self._residuals[j].items()})
+            blocks.append({cause: led[0] * x for cause, x in self._residuals[j].items()})
             spread = plain * self.sizes.root if j + 1 < k else arb(1)
             corrected = {cause: spread * x for cause, x in self._strays[j].items()}
-            filtered = {cause: plain * x for cause, x in self._filtered[j].items()}
-            blocks.append(_merge(corrected, filtered))
+            charge(corrected, {cause: plain * x for cause, x in self._filtered[j].items()})
+            if j + 1 < k:  # what it leaves of the residual disturbs the next one
+                charge(corrected, {cause: led[1] * x for cause, x in self._lefts[j + 1].items()})
+            blocks.append(corrected)
         return blocks
 
     @property
@@ -79,9 +81,3 @@ class PreconditionedPropagation:
         """Of the last iterate."""
         last = arb(float(self.products.plain[0, len(self.errors) - 1]))
         return self.moved * (1 + last) + self.errors[-1]
-
-
-def _merge(one: Causes, other: Causes) -> Causes:
-    merged = dict(one)
-    charge(merged, other)
-    return merged

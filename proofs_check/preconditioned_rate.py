@@ -35,9 +35,10 @@ from proofs_check.preconditioned_spectrum import PreconditionedSpectrum, round_d
 from proofs_check.step_sizes import StepSizes
 from unroll.methods.partial_products import PartialProducts, partial_products
 
-__all__ = ["MOST_FRAMES", "products", "rate"]
+__all__ = ["MOST_FRAMES", "check_size", "products", "rate"]
 
-MOST_FRAMES = 512  # some five minutes; the work grows with the third power
+MOST_FRAMES = 1024  # what `proofs_check.float_residual` multiplies exactly
+_MINUTES = 5  # that these take; the work grows with the third power
 _SHARE = 1e-4  # of the squared tolerance, for what interpolation leaves
 _MOST_POINTS = 4000
 
@@ -56,6 +57,17 @@ def products(spectrum: PreconditionedSpectrum, steps: StepSizes) -> PartialProdu
     return partial_products(series, round_down(spectrum.smallest(math.exp(steps.low))), largest)
 
 
+def check_size(frames: int) -> None:
+    """`CertificateError` where a proof would take too long."""
+    if frames > MOST_FRAMES:
+        minutes = _MINUTES * (frames / MOST_FRAMES) ** 3
+        raise CertificateError(
+            f"frames={frames}: the rate of the preconditioned method is proved up to {MOST_FRAMES} "
+            f"frames, these would take some {minutes:.0f} minutes; use a first-order method, whose "
+            "certificate takes seconds"
+        )
+
+
 def rate(
     spectrum: PreconditionedSpectrum, steps: StepSizes, later: Sequence[float], tol: float
 ) -> arb:
@@ -71,15 +83,8 @@ def rate(
     Raises
     ------
     CertificateError
-        The sequence is too long for a proof, or the step sizes too rough.
+        The step sizes are too rough.
     """
-    if spectrum.frames > MOST_FRAMES:
-        minutes = 5 * (spectrum.frames / MOST_FRAMES) ** 3
-        raise CertificateError(
-            f"frames={spectrum.frames}: the rate of the preconditioned method is proved up to "
-            f"{MOST_FRAMES} frames, these would take some {minutes:.0f} minutes; use a first-order "
-            "method, whose certificate takes seconds"
-        )
     degree, rho, size = _ellipse(spectrum, steps, _SHARE * tol**2)
     values = []
     for angle in chebyshev_angles(degree + 1):

@@ -30,12 +30,19 @@ from proofs_check.temporal_basis import TemporalBasis
 from unroll.rounding import unit_roundoff
 from unroll.rounding_direct import GATE_ROUNDINGS
 
-__all__ = ["SpectralBlock", "features"]
+__all__ = ["SpectralBlock", "features", "vectors_name"]
 
 
 def abs_off(matrix: np.ndarray) -> arb_mat:
     """Absolute values, less the identity."""
     return ball_matrix(np.abs(matrix)) - ball_matrix(np.eye(len(matrix)))
+
+
+def vectors_name(model: SavedModel) -> str:
+    """The tensor that is to blame for wrong eigenvectors: positions, or what picks them."""
+    picked = model.block(0)["attention.key"].copy()
+    picked[model.channels["modes"]] -= np.eye(picked.shape[1], dtype=picked.dtype)
+    return "attention.key" if picked.any() else "position (modes)"
 
 
 def features(model: SavedModel, name: str) -> arb_mat:
@@ -60,10 +67,7 @@ class SpectralBlock:
         check_route(model, 0, {*self.groups}, "s")
         self.gates, self.feed_forward = Gates(model), FeedForward(model)
         self.reach = arb(2 if self.floor else 1)  # |g - c| <= g + c
-        picked = self.w["attention.key"].copy()
-        picked[self.channels["modes"]] -= np.eye(picked.shape[1], dtype=picked.dtype)
-        self.vectors = "attention.key" if picked.any() else "position (modes)"
-        """The tensor that is to blame for wrong eigenvectors."""
+        self.vectors = vectors_name(model)
 
     def errors(self, poles: list[list[arb]], baseline: list[arb]) -> Causes:
         """Cause to its share of the output's error, for what the block should gate by."""

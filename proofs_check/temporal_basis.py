@@ -6,8 +6,7 @@ Let ``U`` hold the vectors, ``U*`` be its polar factor, whose columns are orthon
     ||U - U*|| <= ||U^T U - I||,        ||Gamma - Gamma'|| <= 2 ||Gamma U* - U* diag(l)||
 
 for the matrix ``Gamma' = U* diag(l) U*^T + (I - U* U*^T) Gamma (I - U* U*^T)``, of which ``U*`` are
-eigenvectors. The eigenvalues of its rest lie above the smallest of ``Gamma``, and below any number
-that ``Gamma - U diag(l) U^T`` is shown to stay below: ``U^T`` maps the rest to zero.
+eigenvectors. The eigenvalues of its rest are those of ``Gamma`` on what ``U^T`` maps to zero.
 """
 
 from __future__ import annotations
@@ -83,26 +82,43 @@ def read_basis(
     residual = frobenius(image - u * diagonal) + skew * (norm + largest)
     rest = None
     if kept < n:
-        rest = temporal_bottom(kernel, autocov), _top_of_rest(autocov, u, found, norm)
+        rest = _rest(kernel, autocov, u, found, norm)
     return TemporalBasis(found, skew, 2 * residual, rest, norm)
 
 
-def _top_of_rest(autocov: list[arb], u: arb_mat, values: list[arb], norm: arb) -> arb:
-    """A number that ``Gamma - U diag(l) U^T`` stays below."""
+def _rest(
+    kernel: Kernel, autocov: list[arb], u: arb_mat, values: list[arb], norm: arb
+) -> tuple[arb, arb]:
+    """Numbers below and above ``Gamma`` on what ``U^T`` maps to zero.
+
+    There ``Gamma + U diag(x) U^T`` is ``Gamma`` for any ``x``: with ``x = -l`` the vectors belong
+    to the eigenvalue 0, with ``x = largest - l`` to the largest.
+    """
     n, kept = u.nrows(), u.ncols()
-    vectors = np.array([[float(x) for x in row] for row in u.tolist()])
     column = np.array([float(g) for g in autocov])
     matrix = column[np.abs(np.arange(n)[:, None] - np.arange(n))]
+    vectors = np.array([[float(x) for x in row] for row in u.tolist()])
     floats = np.array([float(x) for x in values])
-    deflated = matrix - (vectors * floats) @ vectors.T
-    deflated = (deflated + deflated.T) / 2
+    largest = float(np.abs(floats).max())
     # conversions, sums of `kept` products, a difference and a mean
-    terms = float(np.abs(floats) @ np.sum(vectors**2, axis=0))
-    slack = gamma(kept + 8) * (terms + float(np.linalg.norm(matrix))) * (1 + 1e-6)
-    top = max(float(np.linalg.eigvalsh(deflated)[-1]), 0.0)
-    step = slack + 2 * (n + 4) * UNIT * (n * top + float(np.abs(np.diag(deflated)).sum()))
-    for attempt in (2.0, 16.0, 256.0):
-        bound = top + attempt * step
-        if is_certainly_definite(bound * np.eye(n) - deflated, slack + 4 * UNIT * bound):
-            return arb(bound)
-    return arb(round_up(norm))
+    terms = 2 * largest * float(np.sum(vectors**2)) + float(np.linalg.norm(matrix))
+    slack = gamma(kept + 8) * terms * (1 + 1e-6)
+    step = slack + 2 * (n + 4) * UNIT * (n * largest + terms)
+
+    def moved(shift: np.ndarray) -> np.ndarray:
+        """The symmetric part: ``U diag(x) U^T`` need not be symmetric in floating point."""
+        total = matrix + (vectors * shift) @ vectors.T
+        return np.asarray((total + total.T) / 2)
+
+    deflated, lifted = moved(-floats), moved(largest - floats)
+    bottom, top = temporal_bottom(kernel, autocov), arb(round_up(norm))
+    low = float(np.linalg.eigvalsh(lifted)[0])
+    high = max(float(np.linalg.eigvalsh(deflated)[-1]), 0.0)
+    for attempt in (256.0, 16.0, 2.0):
+        below, above = low - attempt * step, high + attempt * step
+        room = slack + 4 * UNIT * (abs(below) + above)
+        if is_certainly_definite(lifted - below * np.eye(n), room):
+            bottom = bottom.max(arb(below))
+        if is_certainly_definite(above * np.eye(n) - deflated, room):
+            top = top.min(arb(above))
+    return bottom, top

@@ -104,7 +104,7 @@ def steps(sine: sympy.Expr = SINE, sector: int = 2) -> list[Step]:
         Step(
             "Quadratic forms of a normal matrix are bounded by those of its modulus, so that "
             "|C| <= sec(phi/2) and |D| <= 1; |S Q|^2 is the largest eigenvalue of P_w A_w.",
-            r"\|S(P_zA_z)S^{-1}\|\le\sec(\varphi/2)\,h",
+            r"\|S(P_zA_z)S^{-1}\|\le\frac{h}{\cos(\varphi/2)}",
             cited(
                 "Horn & Johnson, Topics in Matrix Analysis, Section 3.4",
                 "norms of products; |x^* N y| <= (x^* |N| x)^{1/2} (y^* |N| y)^{1/2} for normal N",
@@ -135,8 +135,8 @@ def steps(sine: sympy.Expr = SINE, sector: int = 2) -> list[Step]:
         ),
         Step(
             "Together: twice the product, once sec(phi/2) above and once below.",
-            r"\frac{\sec(\varphi/2)\,\mathrm{tr}(A_w^{-1})}"
-            r"{\cos(\varphi/2)\,\mathrm{tr}(A_w^{-1})} = \sec^2(\varphi/2)",
+            r"\frac{\mathrm{tr}(A_w^{-1})}{\cos(\varphi/2)}\cdot"
+            r"\frac1{\cos(\varphi/2)\,\mathrm{tr}(A_w^{-1})} = \frac1{\cos^2(\varphi/2)}",
             identity(
                 (1 / sympy.cos(angle)) / sympy.cos(angle),
                 SCORE.subs(phi, 2 * angle) ** 2,
@@ -213,7 +213,7 @@ LEMMA = Lemma(
     name="preconditioned_analytic",
     doc=__doc__,
     claim=r"\Bigl|\frac{\mathrm{tr}(r(P_zA_z)^2A_z^{-1})}{\mathrm{tr}(A_z^{-1})}\Bigr|\le"
-    r"\sec^2\tfrac\varphi2\prod_k\bigl(1+|\eta_k|\,h\sec\tfrac\varphi2\bigr)^2",
+    r"\frac1{\cos^2(\varphi/2)}\prod_k\Bigl(1+\frac{|\eta_k|\,h}{\cos(\varphi/2)}\Bigr)^2",
     kind="upper",
     assumptions=(r"$z=we^{i\varphi}$, $|\varphi|<\pi$", r"$G,F\succeq0$"),
     steps=steps(),
