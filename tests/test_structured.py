@@ -416,6 +416,17 @@ def test_time_features(method: str, attention: str | None) -> None:
         np.testing.assert_allclose(features.at(float(t)).features, row, rtol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["chebyshev", "preconditioned"])
+def test_time_weights_without_a_meaning_give_nan(method: str) -> None:
+    model = model_of(method=method, attention="softmax")
+    fast, v = accelerate(model), noisy(model)
+    weight = model.time.spectrum if method == "chebyshev" else model.time.spatial
+    with torch.no_grad():
+        weight.neg_()  # type: ignore[operator]
+        assert torch.isnan(model(v, 0.4)).any()
+        assert torch.isnan(fast(v, 0.4)).any()
+
+
 # --- gradients
 
 

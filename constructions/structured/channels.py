@@ -51,8 +51,14 @@ class ChannelMap:
     def __call__(self, x: Tensor) -> Tensor:
         """``x`` (B, from, n) to (B, to, n); ``x`` itself where ``M`` is the identity."""
         if self._transposed is not None:
-            return torch.bmm(self._transposed.expand(len(x), -1, -1), x)
+            return torch.bmm(self._transposed.expand(x.shape[0], -1, -1), x)
         return times(self._column, x)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """The same as tokens, ``x`` (B, from, n) to (B, n, to)."""
+        if self._transposed is None:
+            return self(x).transpose(1, 2).contiguous()
+        return torch.bmm(x.transpose(1, 2), self._transposed.T.expand(x.shape[0], -1, -1))
 
 
 def is_diagonal(matrix: Tensor) -> bool:

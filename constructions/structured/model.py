@@ -31,7 +31,8 @@ class StructuredTransformer(nn.Module):
     model
         The model. Its weights are read once, and again when they have been changed in place by
         torch operations; after any other change, such as through ``.data``, call `refresh`.
-        Gradients flow to sequences and diffusion times, not to the weights.
+        Gradients flow to sequences and diffusion times, not to the weights; hooks of the model's
+        layers see nothing.
     """
 
     def __init__(self, model: Transformer) -> None:

@@ -82,14 +82,23 @@ class TimeFeatures:
             alpha, sigma_sq = torch.exp(-t / 2), -torch.expm1(-t)
             features = torch.stack(self._evaluate(t, alpha, sigma_sq), dim=-1)
             return Moment(features, (alpha * alpha)[:, None, None], sigma_sq[:, None, None])
-        number, noise = math.exp(-t / 2), -math.expm1(-t)
-        if isinstance(self._set, NetworkFeatures):
-            device = self._tensors["up"].device
-            one = torch.tensor([t], dtype=torch.float64, device=device)
-            row = torch.cat(self._evaluate(one, one, one)).cpu().numpy()
-        else:
-            row = np.array(self._set.evaluate(self._numbers, number, noise))
-        return Moment(row, number * number, noise)
+        root, noise = math.exp(-t / 2), -math.expm1(-t)
+        return Moment(self._row(t, root, noise), root * root, noise)
+
+    def _row(self, t: float, alpha: float, noise: float) -> np.ndarray:
+        """The features of one diffusion time, (features,)."""
+        if not isinstance(self._set, NetworkFeatures):
+            try:
+                row = np.array(self._set.evaluate(self._numbers, alpha, noise))
+            except (ArithmeticError, ValueError):
+                pass
+            else:
+                if row.dtype == np.float64:
+                    return row
+        # a network; or weights that no model has, for which tensors give NaN and numbers an error
+        device = next(iter(self._tensors.values())).device if self._tensors else None
+        moments = torch.tensor([[t], [alpha], [noise]], dtype=torch.float64, device=device)
+        return torch.cat(self._evaluate(*moments)).cpu().numpy()
 
     def _evaluate(self, t: Tensor, alpha: Tensor, sigma_sq: Tensor) -> list[Tensor]:
         if isinstance(self._set, NetworkFeatures):

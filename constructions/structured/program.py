@@ -148,11 +148,9 @@ class Program:
         total: Tensor | None = None
         for name, readout in self._readout.items():
             if name in x:
-                term = readout(x[name])
+                term = readout.tokens(x[name])
                 total = term if total is None else total + term
-        if total is None:
-            return torch.zeros_like(v)
-        return total.expand(len(v), -1, -1).transpose(1, 2)
+        return torch.zeros_like(v) if total is None else total.expand(v.shape)
 
 
 class Schedule:
