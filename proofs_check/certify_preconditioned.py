@@ -48,6 +48,7 @@ PRECONDITIONED_LEMMAS = (
     "polar_factor",
     "nearby_operator",
     "preconditioned_arrival",
+    "state_noise",
     "filtered_noise",
 )
 

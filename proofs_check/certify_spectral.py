@@ -38,6 +38,7 @@ SPECTRAL_LEMMAS = (
     "compressed_basis",
     "nearby_operator",
     "iterate_sizes",
+    "state_noise",
 )
 
 

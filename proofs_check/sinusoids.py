@@ -7,8 +7,7 @@ features of all heads side by side, ``N x 2H``, every stage commits at most
 
     (number of its roundings) u sqrt(N H) ||F diag(a)||_2 ||v||
 
-because ``||F||_F^2 = N H``, sums obey ``|error| <= n u sum |terms|``, and such a sum over frames
-is at most ``||F_h|| ||v||``, one over heads at most ``sqrt(H)`` times the norm of what is read. A
+because ``||F||_F^2 = N H`` and sums obey ``|error| <= n u sum |terms|`` (lemma ``state_noise``). A
 gate of at most ``g`` multiplies that by ``g``: ``F diag(a g)^2 F^T <= g^2 F diag(a)^2 F^T``.
 """
 

@@ -66,8 +66,20 @@ class SpectralBlock:
         check_unused(model, 0, used)
         check_route(model, 0, {*self.groups}, "s")
         self.gates, self.feed_forward = Gates(model), FeedForward(model)
-        self.reach = arb(2 if self.floor else 1)  # |g - c| <= g + c
+        # the gate of the modes without a head, over 1 / m_t; and |g - c| <= g + c
+        self.shared = max((self._relative(x) for x in self._baseline()), default=arb(0), key=float)
+        self.reach = 1 + self.shared
         self.vectors = vectors_name(model)
+
+    def _baseline(self) -> list[arb]:
+        """What the feed-forward layer and the heads take the other modes for."""
+        arrays = (self.model.tensors.get("time.baseline"), self.w.get("attention.baseline"))
+        return [arb(float(x)) for array in arrays if array is not None for x in array]
+
+    def _relative(self, pole: arb) -> arb:
+        """A gate over ``1 / m_t``: largest at ``t_min`` or below 1."""
+        bottom = pole + self.sizes.noise
+        return (self.sizes.smallest / bottom).max(arb(1)) if bottom > 0 else arb("inf")
 
     def errors(self, poles: list[list[arb]], baseline: list[arb]) -> Causes:
         """Cause to its share of the output's error, for what the block should gate by."""
@@ -169,6 +181,7 @@ class SpectralBlock:
                 (sizes.inputs, sizes.inputs) if group == "v" else (sizes.mean, sizes.stretched_mean)
             )
             off, excess = scale.deviation * sizes.largest, scale.excess * sizes.largest
+            full *= self.shared
             total = full + excess * raw
             lost = self._lost(count + scale.roundings)
             grown = linear[group].norm * (1 + off * sizes.stretched)

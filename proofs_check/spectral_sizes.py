@@ -26,8 +26,8 @@ class Sizes:
         ``alpha ||M||``.
     per_mean
         ``alpha`` times a unit of the mean's norm.
-    noise
-        ``e^t_min - 1``.
+    noise, smallest
+        ``n = e^t - 1`` and ``m_t / alpha^2`` at ``t_min``.
     largest
         At least ``m_t``.
     stretched
@@ -38,6 +38,7 @@ class Sizes:
     mean: arb
     per_mean: arb
     noise: arb
+    smallest: arb
     largest: arb
     stretched: arb
 
@@ -66,6 +67,7 @@ class Sizes:
             mean=frobenius(ball_matrix(gp.mean)) * per_mean,
             per_mean=per_mean,
             noise=noise,
+            smallest=smallest,
             largest=(smallest - noise).max(arb(1)),
             stretched=(arb(model.plan.t_max) / 2).exp(),
         )

@@ -71,7 +71,7 @@ def guaranteed_direct_rounding(
 
     attention = (2 if floor else 1) * math.sqrt(kept) * (gp.frames + kept + 2 * gate + 8) * data
     inputs = (mixing + 8) * both
-    layer = (gate + 8 + 2 * ACTIVATION_ROUNDINGS[activation]) * both if floor else 0.0
+    layer = (gate + 16 + 2 * ACTIVATION_ROUNDINGS[activation]) * both if floor else 0.0
     stream = 6 * both
     total = u * (attention + inputs + layer + stream + 2 * mixing + 2)
     return total * (1 + 2 * total) if total < 0.25 else math.inf
