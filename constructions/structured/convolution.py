@@ -83,30 +83,36 @@ class Circulant(_Spectral):
     ----------
     harmonics
         ``m`` of every head, integers (H,) in ``0 ... period // 2``.
-    gates
-        Amplitudes and gates.
+    amplitude, poles, baseline
+        As for `Gates`.
     """
 
     name = "circulant"
 
-    def __init__(self, harmonics: Tensor, period: int, gates: Gates, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        harmonics: Tensor,
+        period: int,
+        amplitude: Tensor,
+        poles: Tensor,
+        baseline: Tensor | None,
+        dtype: torch.dtype,
+    ) -> None:
         super().__init__(period, dtype)
-        everyone = torch.arange(period // 2 + 1, device=harmonics.device)
+        self._count = period // 2 + 1
+        everyone = torch.arange(self._count, device=harmonics.device)
         self._harmonics = None if torch.equal(harmonics, everyone) else harmonics
         # cos(2 pi m h / C) is half of two waves, or one alone where they are the same wave
-        alone = (2 * everyone) % period == 0
-        self._waves = torch.where(alone, float(period), period / 2.0).double()
-        self._gates = gates
+        waves = torch.where((2 * harmonics) % period == 0, float(period), period / 2.0).double()
+        self._gates = Gates(amplitude * waves, poles, baseline)
 
     def eigenvalues(self, moment: Moment) -> Tensor:
-        """Of the circulant at this diffusion time, computed once for all blocks."""
-        if id(self) not in moment.memo:
-            weight = self._gates(moment)
-            if self._harmonics is not None:
-                empty = weight.new_zeros(*weight.shape[:-1], len(self._waves))
-                weight = empty.index_add(-1, self._harmonics, weight)
-            moment.memo[id(self)] = self._waves * weight
-        return moment.memo[id(self)]
+        """Of the circulant at this diffusion time."""
+        weight = self._gates(moment)
+        if self._harmonics is None:
+            return weight
+        empty = weight.new_zeros(*weight.shape[:-1], self._count)
+        return empty.index_add(-1, self._harmonics, weight)
 
 
 class Band(Mixing):

@@ -43,7 +43,7 @@ def read_linear(layer: LinearAttention, position: Tensor | None, frames: int) ->
         return toeplitz(_cosines(turns, amplitude, grid, frames), dtype)
     if grid is not None and grid[1] >= frames:
         harmonics, period = grid
-        return Circulant(harmonics, period, Gates(amplitude, poles, baseline), dtype)
+        return Circulant(harmonics, period, amplitude, poles, baseline, dtype)
     phase = _phases(turns, torch.arange(frames, device=turns.device))
     waves = torch.stack([torch.cos(phase), torch.sin(phase)], dim=-1).flatten(1)
     doubled = Gates(amplitude.repeat_interleave(2), poles.repeat_interleave(2, dim=0), baseline)

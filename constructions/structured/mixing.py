@@ -89,17 +89,27 @@ class Gates:
         self._amplitude = amplitude
         self._poles = None if poles is None else poles.T.contiguous()
         self._baseline = None if baseline is None else baseline[:, None]
+        weights = (self._amplitude, self._poles, self._baseline)
+        self._arrays = [None if w is None else w.cpu().numpy() for w in weights]
 
     def __call__(self, moment: Moment) -> Tensor:
         """Tensor (U or 1, H), float64, or (M, U or 1, H) for several diffusion times."""
         if self._poles is None:
             return self._amplitude[None]
         if id(self) not in moment.memo:
-            gate = resolvent(moment.alpha_sq, moment.sigma_sq, self._poles)
-            if self._baseline is not None:
-                gate = gate - resolvent(moment.alpha_sq, moment.sigma_sq, self._baseline)
-            moment.memo[id(self)] = self._amplitude * gate
+            if moment.rows is None:  # a few small numbers: numpy has the shorter way
+                gated = torch.as_tensor(self._gated(moment, *self._arrays))
+                moment.memo[id(self)] = gated.to(self._poles.device)
+            else:
+                gated = self._gated(moment, self._amplitude, self._poles, self._baseline)
+                moment.memo[id(self)] = gated
         return moment.memo[id(self)]
+
+    def _gated(self, moment: Moment, amplitude: Any, poles: Any, baseline: Any) -> Any:
+        gate = resolvent(moment.alpha_sq, moment.sigma_sq, poles)
+        if baseline is not None:
+            gate = gate - resolvent(moment.alpha_sq, moment.sigma_sq, baseline)
+        return amplitude * gate
 
 
 class Features(Mixing):

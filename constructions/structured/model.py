@@ -44,6 +44,10 @@ class StructuredTransformer(nn.Module):
         """Read the weights anew."""
         with torch.no_grad():
             self._time = TimeFeatures(self.model.time)
+        # plain attributes: those of modules are looked up slowly
+        self._architecture, self._dtype = self.model.architecture, self.model.embed.dtype
+        radius = self.model.radius
+        self._radius = None if radius is None else radius.detach()
         self._programs: dict[int, Program] = {}
         self._weights = [*self.model.parameters(), *self.model.buffers()]
         self._version = self._current_version()
@@ -70,13 +74,15 @@ class StructuredTransformer(nn.Module):
     @property
     def mechanisms(self) -> list[str]:
         """What carries each block: ``"convolution"``, ``"scan"``, ... or plain ``"attention"``."""
-        return self.program(self.model.architecture.frames).mechanisms()
+        return self.program(self._architecture.frames).mechanisms()
 
     def forward(self, v: Tensor, t: Tensor | float) -> Tensor:
         """The score of noisy sequences: parameters, result and errors as for the plain model."""
         if isinstance(t, float) and self._is_valid(v) and self._covers(t):
             return self._run(v.reshape(-1, *v.shape[-2:]), float(t)).reshape(v.shape)
         batch, times = self.model._check(v, t)
+        if batch.dtype != self._dtype:  # the model itself was converted
+            self.refresh()
         return self._run(batch, _distinct(times)).reshape(v.shape)
 
     def at(self, t: Tensor | float) -> ScoreAt:
@@ -87,7 +93,7 @@ class StructuredTransformer(nn.Module):
         t
             Diffusion time, a number, or a tensor (batch,) for batches of that size.
         """
-        frames, channels = self.model.architecture.frames, self.model.architecture.channels
+        frames, channels = self._architecture.frames, self._architecture.channels
         if not (isinstance(t, float) and self._covers(t)):
             count = t.numel() if isinstance(t, Tensor) else 1
             sequences = self.model.embed.new_zeros(1, 1, 1).expand(count, frames, channels)
@@ -110,7 +116,7 @@ class StructuredTransformer(nn.Module):
 
     def _schedule(self, frames: int, t: float | Tensor, *, kept: bool) -> Schedule:
         program = self.program(frames)
-        return Schedule(program, self._time.at(t), self.model.embed.dtype, kept=kept)
+        return Schedule(program, self._time.at(t), self._dtype, kept=kept)
 
     def _follow(self, v: Tensor, schedule: Schedule) -> Tensor:
         if not v.shape[0]:
@@ -126,26 +132,24 @@ class StructuredTransformer(nn.Module):
             score = torch.cat(
                 [schedule.program.run(part, schedule) for part in torch.split(v, few)]
             )
-        if self.model.radius is not None:  # the nearest point in a ball, as in the plain model
-            radius = self.model.radius.detach()
+        if self._radius is not None:  # the nearest point in a ball, as in the plain model
             length = torch.linalg.vector_norm(score, dim=(1, 2), keepdim=True)
-            score = score * (radius / torch.maximum(length, radius))
+            score = score * (self._radius / torch.maximum(length, self._radius))
         return score
 
     def _is_valid(self, v: Any) -> bool:
         """Whether the sequences pass, quickly; where not, the plain model's check says why."""
-        a = self.model.architecture
+        a = self._architecture
         return (
             isinstance(v, Tensor)
-            and v.dtype == self.model.embed.dtype
+            and v.dtype == self._dtype
             and v.ndim in (2, 3)
-            and v.shape[-2] == a.frames
-            and v.shape[-1] == a.channels
-            and math.isfinite(v.detach().sum().item())
+            and v.shape[-2:] == (a.frames, a.channels)
+            and math.isfinite((v.detach() if v.requires_grad else v).sum().item())
         )
 
     def _covers(self, t: float) -> bool:
-        return self.model.architecture.t_min <= t <= self.model.architecture.t_max
+        return self._architecture.t_min <= t <= self._architecture.t_max
 
 
 class ScoreAt:
@@ -158,8 +162,8 @@ class ScoreAt:
         """The score of noisy sequences (batch, frames, channels) or (frames, channels)."""
         several = self._schedule.moment.rows or 1
         if several > 1 or not self._model._is_valid(v):
-            inside = self._model.model.architecture.t_min
-            self._model.model._check(v, torch.full((several,), inside, dtype=torch.float64))
+            inside = torch.full((several,), self._model._architecture.t_min, dtype=torch.float64)
+            self._model.model._check(v, inside)
         batch = v.reshape(-1, *v.shape[-2:])
         return self._model._follow(batch, self._schedule).reshape(v.shape)
 

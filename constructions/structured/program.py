@@ -150,7 +150,9 @@ class Program:
             if name in x:
                 term = readout.tokens(x[name])
                 total = term if total is None else total + term
-        return torch.zeros_like(v) if total is None else total.expand(v.shape)
+        if total is None:
+            return torch.zeros_like(v)
+        return total if total.shape[0] == v.shape[0] else total.expand(v.shape)
 
 
 class Schedule:
