@@ -242,11 +242,7 @@ def test_rendering_escapes() -> None:
 
 
 @pytest.mark.slow
-def test_everything_is_proved_in_time() -> None:
-    import time
-
-    start = time.process_time()
+def test_everything_is_proved() -> None:
     report = prove()
     assert report.ok
-    assert time.process_time() - start < 60
     assert len(report.theorems) == 3
