@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -203,6 +204,7 @@ def accelerate(model: Transformer) -> StructuredTransformer:
     return StructuredTransformer(model)
 
 
+@cache
 def _keep_freed_memory() -> None:
     """Have the C library keep some tens of megabytes that are freed.
 
