@@ -37,6 +37,15 @@ def test_fit_finds_sums_of_exponentials(slowest, ratios, weight):
     assert (found > 0).all()
 
 
+def test_a_search_that_strays_stays_finite():
+    """Four exponentials over 4096 lags: the search passes rates whose exponential overflows."""
+    lags = np.arange(4096)
+    gamma = Polynomial(8.0, 2.0).autocov(lags)
+    rates, amplitudes = fit_exponentials(gamma, 4)
+    assert np.isfinite(rates).all()
+    assert np.abs(np.exp(-np.outer(lags, rates)) @ amplitudes - gamma).max() <= 3e-3
+
+
 @pytest.mark.parametrize("kernel", SLOW, ids=str)
 def test_error_falls_geometrically_with_heads(kernel):
     errors = [Alibi.design(kernel, 48, terms).operator_error(kernel, 48) for terms in (2, 4, 6, 8)]

@@ -100,7 +100,7 @@ def plan_preconditioned(
     """
     demand = _Preconditioned(gp=gp, spectrum=spectrum, rounding=rounding, options=relu, **common)
     lowering = demand.lowering(attention)
-    relative = demand.perturbation(lowering)[1]
+    radius, relative = demand.perturbation(lowering)
     first = demand.design(demand.tol)
     error = demand.rounding_error(attention, first)
     room = demand.room(relative, error)
@@ -130,6 +130,7 @@ def plan_preconditioned(
         method_name="preconditioned",
         lowering=lowering,
         depth=design.count,
+        spectrum=spectrum.widened(radius),
         budget=ErrorBudget(rate, (1 + rate) * float(relative), error),
         preconditioner=design,
     )

@@ -16,6 +16,7 @@ from scipy.optimize import least_squares
 __all__ = ["fit_exponentials", "fit_exponentials_at"]
 
 _EVALUATIONS = 200
+_FARTHEST = 600.0
 
 
 def fit_exponentials(autocov: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,8 +49,12 @@ def fit_exponentials_at(
     weight = np.where(lags == 0, 1.0, np.sqrt(2.0))
     target = autocov * weight
 
+    def rates(log_rates: np.ndarray) -> np.ndarray:
+        # a search that strays is kept where the exponential function neither overflows nor vanishes
+        return np.asarray(np.exp(np.clip(log_rates, -_FARTHEST, _FARTHEST)))
+
     def design(log_rates: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(-np.outer(lags, np.exp(log_rates))) * weight[:, None])
+        return np.asarray(np.exp(-np.outer(lags, rates(log_rates))) * weight[:, None])
 
     def amplitudes(matrix: np.ndarray) -> np.ndarray:
         return np.asarray(np.linalg.lstsq(matrix, target, rcond=1e-15)[0])
@@ -60,7 +65,7 @@ def fit_exponentials_at(
 
     def jacobian(log_rates: np.ndarray) -> np.ndarray:
         matrix = design(log_rates)
-        moved = -np.outer(lags, np.exp(log_rates)) * matrix * amplitudes(matrix)
+        moved = -np.outer(lags, rates(log_rates)) * matrix * amplitudes(matrix)
         basis = np.linalg.qr(matrix)[0]
         return np.asarray(moved - basis @ (basis.T @ moved))
 
@@ -77,4 +82,4 @@ def fit_exponentials_at(
     span = float(lags[-1]) + step
     candidates = [fitted_from(a / span, b / step) for a, b in ((0.1, 3.0), (2.0, 1.0))]
     best = min(candidates, key=lambda log_rates: np.linalg.norm(residual(log_rates)))
-    return np.exp(best), amplitudes(design(best))
+    return rates(best), amplitudes(design(best))
