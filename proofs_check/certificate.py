@@ -80,7 +80,9 @@ def conclude(plan: Plan, terms: dict[str, arb], lemmas: tuple[str, ...]) -> Cert
     if not bound <= plan.tol:
         worst = max(shares, key=lambda name: shares[name])
         hint = (
-            "; its rounding was measured, not bounded: use float64 or rounding='guaranteed'"
+            "; its rounding was measured, not bounded: "
+            + ("use float64 or " if plan.dtype == "float32" else "plan with ")
+            + "rounding='guaranteed'"
             if plan.rounding_model == "measured" and worst == "rounding"
             else ""
         )

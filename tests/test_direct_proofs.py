@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import mpmath as mp
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import build
-from proofs_check import preconditioned_rate
+from proofs_check import certify, preconditioned_rate
 from proofs_check.balls import autocov_balls, ball_matrix, precision, round_up
 from proofs_check.certificate import CertificateError
 from proofs_check.chebyshev_interpolant import (
@@ -33,7 +34,16 @@ from proofs_check.preconditioned_rate import products, rate
 from proofs_check.preconditioned_spectrum import PreconditionedSpectrum
 from proofs_check.step_sizes import StepSizes, noise_range
 from proofs_check.temporal_basis import read_basis
-from unroll import Exponential, GaussianProcess, Kernel, Logarithmic, Plan, Polynomial, make_plan
+from unroll import (
+    ArgumentError,
+    Exponential,
+    GaussianProcess,
+    Kernel,
+    Logarithmic,
+    Plan,
+    Polynomial,
+    make_plan,
+)
 from unroll.attention import SoftmaxSink
 from unroll.methods.gates import chebyshev_series
 from unroll.methods.inverse_symbol import InverseSymbol
@@ -420,3 +430,36 @@ def test_rounding_that_does_not_close_is_infinite() -> None:
         gp, plan.modes, plan.spectrum, t_min=1e-9, dtype="float32", activation="relu"
     )
     assert bound == math.inf
+
+
+@pytest.mark.parametrize(
+    ("method", "kernel", "frames", "tol"),
+    [
+        ("preconditioned", Exponential(3.0, 2.0), 8, 1e-6),
+        ("spectral", Polynomial(8.0, 0.5), 12, 1e-12),
+    ],
+)
+def test_few_layer_plans_guarantee_their_rounding_or_name_the_tolerance_that_allows_it(
+    method: str, kernel: Kernel, frames: int, tol: float
+) -> None:
+    gp = GaussianProcess(kernel, frames, np.array([[1.0, 0.3], [0.3, 0.5]]))
+    with pytest.raises(ArgumentError, match=r"\(guaranteed\).*rounding='measured'") as refused:
+        make_plan(gp, method=method, tol=tol, rounding="guaranteed")
+    stated = re.search(r"use tol >= ([0-9.e+-]+),", str(refused.value))
+    assert stated
+    floor = float(stated[1])
+    # where the bound does not fit, the default is the estimate; where it does, the bound
+    default = make_plan(gp, method=method, tol=tol)
+    assert default.rounding_model == "measured"
+    assert default.budget.total <= tol
+    with pytest.raises(CertificateError, match=r"exceeds tol=1e-(06|12)"):
+        certify(default)
+    plan = make_plan(gp, method=method, tol=floor, rounding="guaranteed")
+    assert plan.rounding_model == "guaranteed"
+    assert plan.budget.total <= floor
+    assert certify(plan).terms["rounding"] <= plan.budget.rounding
+    default, estimated = (
+        make_plan(gp, method=method, tol=floor, rounding=x) for x in (None, "measured")
+    )
+    assert default.rounding_model == "guaranteed"
+    assert default.depth == estimated.depth

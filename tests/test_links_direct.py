@@ -194,8 +194,8 @@ def test_refusals() -> None:
     gp = problem("exponential")
     with pytest.raises(ArgumentError, match="has no place in method 'spectral'"):
         make_plan(gp, method="spectral", attention="softmax")
-    with pytest.raises(ArgumentError, match=r"rounding=guaranteed: is not known for method"):
-        make_plan(gp, method="preconditioned", rounding="guaranteed")
+    with pytest.raises(ArgumentError, match=r"rounding=guaranteed: leaves no choice of method"):
+        make_plan(gp, method="auto", rounding="guaranteed")
     with pytest.raises(ArgumentError, match="leaves no room in float32"):
         make_plan(gp, method="preconditioned", dtype="float32", tol=1e-9)
     with pytest.raises(ArgumentError, match="leaves no room in float32"):

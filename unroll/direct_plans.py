@@ -2,13 +2,14 @@
 
 The step sizes of the preconditioned iteration come from the spectrum of the preconditioned
 operator, and its rate is the exact error that they leave, largest over a fine grid of diffusion
-times: a prediction, where `proofs_check.certify` gives a proof. Rounding is an estimate for both.
+times: a prediction, where `proofs_check.certify` gives a proof. Rounding is a bound or an estimate;
+in float64, where nothing else is asked for, the bound if no step has to pay for it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,17 @@ from unroll.plan import ErrorBudget, Plan
 from unroll.refusals import DepthError, room_is_gone
 from unroll.request import Demand
 from unroll.rounding import unit_roundoff
+from unroll.rounding_direct import guaranteed_direct_rounding
+from unroll.rounding_preconditioned import guaranteed_preconditioned_rounding
 from unroll.spectrum import Spectrum
 
 __all__ = ["plan_direct", "plan_preconditioned"]
 
 _MOST_FRAMES_DIRECT = 4096  # an eigendecomposition of that size is a matter of a minute
+# What a proof adds to a predicted rate: a share of it, and a share of tol for interpolation in t.
+_RATE_GROWTH, _PROOF_SHARE = 1.03, 0.011
+# What it charges for eigenvectors, in N u ||Gamma|| / m.
+_PROVED_EIGENPAIRS = 12.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,12 @@ class _Preconditioned(Demand):
         """The heads that carry ``Gamma``."""
         return choose_lowering(self, attention, **self.options)
 
+    def fit(self, rate: float, room: float) -> bool:
+        """Whether a predicted rate fits, for a guarantee with what its proof adds."""
+        if self.rounding == "guaranteed":
+            return _RATE_GROWTH * rate + _PROOF_SHARE * self.tol <= room
+        return rate <= room
+
     def fits(self, lowering: Lowering) -> bool:
         """A residual is computed anew at every step: its rounding is like that of one product."""
         return lowering.rounding(self.gp.kernel, self.gp.frames, self.gp.channels) < math.inf
@@ -78,6 +91,37 @@ class _Preconditioned(Demand):
 class _Direct(Demand):
     """A demand on the direct method, which has no lowering."""
 
+    def modes(self, most: int, rounding: float) -> Eigenmodes | None:
+        """The fewest, if that is at most so many; all of them, if that is allowed."""
+        gp, mu = self.gp, np.linalg.eigvalsh(self.gp.spatial_cov)
+        if most == gp.frames:
+            return Eigenmodes.design(gp.kernel, gp.frames)
+        modes = Eigenmodes.smallest(gp.kernel, gp.frames, mu, self.t_min, self.tol - rounding)
+        if not modes.values:
+            modes = Eigenmodes.design(gp.kernel, gp.frames, 1)
+        return modes if len(modes.values) <= most else None
+
+    def rounding_error(self, kept: int) -> float:
+        """Of the block, and of eigenpairs: they are those of a matrix ``N u ||Gamma||`` away."""
+        gp, proved = self.gp, self.rounding == "guaranteed"
+        moved = gp.frames * unit_roundoff("float64") * self.spectrum.condition_number(self.t_min)
+        if not proved:
+            every = Eigenmodes((0.0,) * gp.frames)  # only their number matters
+            return moved + measured_direct_rounding(
+                gp, every, t_min=self.t_min, t_max=self.t_max, dtype=self.dtype
+            )
+        modes = Eigenmodes((0.0,) * kept, None if kept == gp.frames else (0.0, 0.0))
+        # what a proof charges: for eigenvectors, and for where the modes without a head lie
+        charged = _PROVED_EIGENPAIRS + (4 * gp.frames + 8 * kept if modes.dropped else 0)
+        return charged * moved + guaranteed_direct_rounding(
+            gp,
+            modes,
+            self.spectrum,
+            t_min=self.t_min,
+            dtype=self.dtype,
+            activation=self.activation,
+        )
+
     def fits(self, lowering: Lowering) -> bool:
         """No lowering does."""
         return False
@@ -86,36 +130,61 @@ class _Direct(Demand):
 def plan_preconditioned(
     gp: GaussianProcess,
     spectrum: Spectrum,
-    rounding: str,
+    rounding: str | None,
     attention: str,
     relu: dict[str, Any],
     **common: Any,
 ) -> Plan:
     """The preconditioned iteration with the fewest steps.
 
+    Parameters
+    ----------
+    rounding
+        ``"guaranteed"`` or ``"measured"``; ``None`` for the former, where that costs no step.
+
     Raises
     ------
     ArgumentError
         ``tol`` leaves no room besides truncation and rounding; more layers than allowed.
     """
-    demand = _Preconditioned(gp=gp, spectrum=spectrum, rounding=rounding, options=relu, **common)
+    model = rounding or "measured"
+    demand = _Preconditioned(gp=gp, spectrum=spectrum, rounding=model, options=relu, **common)
     lowering = demand.lowering(attention)
     radius, relative = demand.perturbation(lowering)
-    first = demand.design(demand.tol)
-    error = demand.rounding_error(attention, first)
-    room = demand.room(relative, error)
-    if room is None:
-        raise room_is_gone(demand, "preconditioned", relative, error)
+    spectrum = spectrum.widened(radius)
     column = lowering.autocov(demand.gp.kernel, demand.gp.frames)
-    target = room
-    while True:  # the spectrum is that of Gamma; with what the heads carry, a little may be missing
-        design = demand.design(target)
+
+    def bound(design: InverseSymbol) -> float:
+        return guaranteed_preconditioned_rounding(
+            gp,
+            lowering,
+            design,
+            spectrum,
+            t_min=demand.t_min,
+            dtype=demand.dtype,
+            activation=demand.activation,
+        )
+
+    design, target = demand.design(demand.tol), math.inf
+    while True:
+        proved = demand.rounding == "guaranteed"
+        error = bound(design) if proved else demand.rounding_error(attention, design)
+        room = demand.room(relative, error)
+        if room is None:
+            raise room_is_gone(demand, "preconditioned", relative, error)
         rate = _predicted(design, column)
-        if rate <= room:
+        if demand.fit(rate, room):
             break
-        target /= 10
+        # the spectrum is that of Gamma; with what the heads carry, a little may be missing
+        target = min(room, target / 10)
         if target < 1e-3 * room:
             raise room_is_gone(demand, "preconditioned", relative, error)
+        design = demand.design(target)
+    if rounding is None and demand.dtype == "float64":
+        stricter = replace(demand, rounding="guaranteed")
+        room = stricter.room(relative, bound(design))
+        if room is not None and stricter.fit(rate, room):
+            demand, error = stricter, bound(design)
     layers = 2 * design.count
     if layers > demand.max_layers:
         raise DepthError(
@@ -130,14 +199,21 @@ def plan_preconditioned(
         method_name="preconditioned",
         lowering=lowering,
         depth=design.count,
-        spectrum=spectrum.widened(radius),
+        spectrum=spectrum,
         budget=ErrorBudget(rate, (1 + rate) * float(relative), error),
         preconditioner=design,
     )
 
 
-def plan_direct(gp: GaussianProcess, spectrum: Spectrum, rounding: str, **common: Any) -> Plan:
+def plan_direct(
+    gp: GaussianProcess, spectrum: Spectrum, rounding: str | None, **common: Any
+) -> Plan:
     """The direct method with the fewest eigenmodes.
+
+    Parameters
+    ----------
+    rounding
+        ``"guaranteed"`` or ``"measured"``; ``None`` for the former, where it fits.
 
     Raises
     ------
@@ -145,7 +221,6 @@ def plan_direct(gp: GaussianProcess, spectrum: Spectrum, rounding: str, **common
         ``tol`` is below what rounding allows, or the sequence is too long for an
         eigendecomposition.
     """
-    demand = _Direct(gp=gp, spectrum=spectrum, rounding=rounding, **common)
     if gp.frames > _MOST_FRAMES_DIRECT:
         raise ArgumentError(
             "method",
@@ -153,27 +228,27 @@ def plan_direct(gp: GaussianProcess, spectrum: Spectrum, rounding: str, **common
             f"needs an eigendecomposition of {gp.frames} frames, more than {_MOST_FRAMES_DIRECT}",
             "use method='preconditioned', which needs none",
         )
-    mu = np.linalg.eigvalsh(gp.spatial_cov)
-    every = Eigenmodes.design(gp.kernel, gp.frames)
-    error = measured_direct_rounding(
-        gp, every, t_min=demand.t_min, t_max=demand.t_max, dtype=demand.dtype
-    )
-    # the eigenpairs are those of a matrix that is N u ||Gamma|| away: a perturbed operator
-    kappa = spectrum.condition_number(demand.t_min)
-    error += gp.frames * unit_roundoff("float64") * kappa
-    room = demand.tol - error
-    if room <= 0:
-        raise room_is_gone(demand, "spectral", 0.0, error)
-    wanted = Eigenmodes.smallest(gp.kernel, gp.frames, mu, demand.t_min, room)
-    if not wanted.values:
-        wanted = Eigenmodes.design(gp.kernel, gp.frames, 1)
-    return demand.plan(
-        method_name="spectral",
-        lowering=None,
-        depth=1,
-        budget=ErrorBudget(wanted.bound(mu, demand.t_min), 0.0, error),
-        modes=wanted,
-    )
+    models = [rounding] if rounding else ["measured"]
+    if rounding is None and common["dtype"] == "float64":
+        models.insert(0, "guaranteed")
+    for model in models:
+        demand = _Direct(gp=gp, spectrum=spectrum, rounding=model, **common)
+        for most in (gp.frames - 1, gp.frames):  # with a common gate for some of the modes, or none
+            error = demand.rounding_error(most)
+            modes = demand.modes(most, error) if error < demand.tol else None
+            if modes is not None:
+                return demand.plan(
+                    method_name="spectral",
+                    lowering=None,
+                    depth=1,
+                    budget=ErrorBudget(
+                        modes.bound(np.linalg.eigvalsh(gp.spatial_cov), demand.t_min),
+                        0.0,
+                        demand.rounding_error(len(modes.values)),
+                    ),
+                    modes=modes,
+                )
+    raise room_is_gone(demand, "spectral", 0.0, error)
 
 
 def _predicted(design: InverseSymbol, column: np.ndarray) -> float:

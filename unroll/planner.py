@@ -79,9 +79,11 @@ def make_plan(
         For ReLU attention: harmonics of the position embedding; by default as few as rounding
         allows.
     rounding
-        How rounding is budgeted: ``"guaranteed"`` (a bound, the default for first-order methods in
-        float64) or ``"measured"`` (an estimate, and the default, for float32, where the bound is
-        far above what is seen, and for the other methods). See `unroll.rounding`.
+        How rounding is budgeted: ``"guaranteed"`` (a bound, the default in float64) or
+        ``"measured"`` (an estimate, and the default, for float32, where the bound is far above what
+        is seen). For ``"preconditioned"`` and ``"spectral"`` the estimate is there in float64 too:
+        it is the default where the bound does not fit into ``tol`` with the same number of steps.
+        See `unroll.rounding`.
     max_layers
         A plan with more blocks than this is refused.
     objective
@@ -132,16 +134,16 @@ def make_plan(
     choice("dtype", dtype, DTYPES)
     choice("activation", activation, ACTIVATION_ROUNDINGS)
     first_order = method in METHODS
-    rounding = rounding or ("guaranteed" if dtype == "float64" and first_order else "measured")
-    choice("rounding", rounding, ROUNDING_MODELS)
+    if rounding is None and first_order:
+        rounding = "guaranteed" if dtype == "float64" else "measured"
+    if rounding is not None:
+        choice("rounding", rounding, ROUNDING_MODELS)
     if first_order and rounding == "measured" and dtype == "float64":
         raise ArgumentError(
             "rounding", rounding, "compares with float64, so it needs float32", "use 'guaranteed'"
         )
-    if not first_order and rounding == "guaranteed":
-        raise ArgumentError(
-            "rounding", rounding, f"is not known for method {method!r}", "use 'measured'"
-        )
+    if method == "auto" and rounding is not None:
+        raise ArgumentError("rounding", rounding, "leaves no choice of method", "name the method")
     in_range("tol", tol, _SMALLEST_TOL, 1.0, high_open=True)
     # sigma^2 is about t: below this it drowns in the rounding of the covariance itself
     in_range("t_min", t_min, _SMALLEST_T, _LARGEST_T, high_open=True)
@@ -188,6 +190,7 @@ def make_plan(
         return plan_direct(gp, spectrum, rounding, **common)
     if method == "preconditioned":
         return plan_preconditioned(gp, spectrum, rounding, attention, relu, **common)
+    assert rounding is not None
     request = Request(
         gp=gp,
         solver=get_method(method),

@@ -101,7 +101,12 @@ def below_floor(request: Request, lowering: Lowering) -> ArgumentError:
 def room_is_gone(request: Demand, method: str, truncation: float, rounding: float) -> ArgumentError:
     """Say what truncation and rounding leave of the tolerance for methods that need few steps."""
     kappa = request.spectrum.condition_number(request.t_min)
-    advice = "use a larger tol, " + ("dtype='float64', " if request.dtype == "float32" else "")
+    least = 1.06 * (truncation + rounding) / (1 - RATE_SHARE)
+    advice = f"use tol >= {least:.2g}, " if least < 1 else "use "
+    if request.dtype == "float32":
+        advice += "dtype='float64', "
+    if request.rounding == "guaranteed":
+        advice += "rounding='measured' (an estimate, not a bound), "
     return ArgumentError(
         "tol",
         request.tol,
