@@ -6,7 +6,8 @@ For right-hand sides with covariance ``A`` the relative mean square error of the
 
 A rounding error ``xi_k`` of step ``k`` arrives in ``A^{-1/2} T`` through the factors that are
 left, at most ``rho_k`` in this norm (lemma ``preconditioned_arrival``), so that the root of the
-quotient is off by at most ``sum_k rho_k ||xi_k||``.
+quotient is off by at most ``sum_k rho_k ||xi_k||``. `weighted_square` is the quotient for any ``T``
+given by its rows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from proofs_check.balls import round_up
 from proofs_check.float_matrices import UNIT, gamma
 from proofs_check.float_residual import Half
 
-__all__ = ["relative_square"]
+__all__ = ["relative_square", "weighted_square"]
 
 
 def relative_square(parts: Sequence[Half], steps: Sequence[arb], later: Sequence[float]) -> arb:
@@ -37,12 +38,23 @@ def relative_square(parts: Sequence[Half], steps: Sequence[arb], later: Sequence
         ``rho_k``: at least ``prod_{l > k} |1 - eta_l h|``.
     """
     eta = [float(e) for e in steps]
+    return weighted_square([(part, *_residual(part, eta, later)) for part in parts])
+
+
+def weighted_square(pieces: Sequence[tuple[Half, np.ndarray, float]]) -> arb:
+    """``tr(T^T A^{-1} T) / tr(A^{-1})``, as a ball.
+
+    Parameters
+    ----------
+    pieces
+        For each half of the system its rows of ``T``, array (n, m), ``m >= n``, and at least the
+        Frobenius norm of what they are off by, in the norm of ``A^{-1/2}`` as a share of its own.
+    """
     left = total = spread = lost = doubt = 0.0
-    for part in parts:
-        residual, error = _residual(part, eta, later)
+    for part, residual, error in pieces:
         lost += error
-        n = len(residual)
-        norm = float(np.linalg.norm(residual)) * (1 + gamma(n * n))
+        n, terms = len(residual), residual.size
+        norm = float(np.linalg.norm(residual)) * (1 + gamma(terms))
         solved = np.linalg.inv(part.noisy)
         weight = float(np.linalg.norm(solved)) * (1 + gamma(n * n))
         defect = float(np.linalg.norm(np.eye(n) - part.noisy @ solved)) * (1 + gamma(n * n))
@@ -50,7 +62,7 @@ def relative_square(parts: Sequence[Half], steps: Sequence[arb], later: Sequence
         if not defect < 0.25:
             return arb("nan")
         left += float(np.sum(residual * (solved @ residual)))
-        spread += (2 * gamma(n * n) + 2 * defect) * weight * norm**2
+        spread += (2 * gamma(terms) + 2 * defect) * weight * norm**2
         total += float(np.trace(solved))
         doubt = max(doubt, 2 * defect + gamma(n))
     if not (math.isfinite(left) and total > 0):

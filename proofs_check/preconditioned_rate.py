@@ -17,7 +17,7 @@ so that its values at Chebyshev points of the range of ``y`` say how large it is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flint import arb
 
@@ -35,7 +35,7 @@ from proofs_check.preconditioned_spectrum import PreconditionedSpectrum, round_d
 from proofs_check.step_sizes import StepSizes
 from unroll.methods.partial_products import PartialProducts, partial_products
 
-__all__ = ["MOST_FRAMES", "check_size", "products", "rate"]
+__all__ = ["MOST_FRAMES", "check_size", "largest_root", "products", "rate", "surroundings"]
 
 MOST_FRAMES = 1024  # what `proofs_check.float_residual` multiplies exactly
 _MINUTES = 5  # that these take; the work grows with the third power
@@ -85,45 +85,70 @@ def rate(
     CertificateError
         The step sizes are too rough.
     """
-    degree, rho, size = _ellipse(spectrum, steps, _SHARE * tol**2)
-    values = []
-    for angle in chebyshev_angles(degree + 1):
+
+    def value(angle: arb) -> arb:
         parts = spectrum.halves(steps.x(angle))
-        values.append(relative_square(parts, steps.at(angle), later))
-    worst = polynomial_maximum(values) + truncation(degree, rho, size)
+        return relative_square(parts, steps.at(angle), later)
+
+    found = largest_root(
+        (steps.high - steps.low) / 2, value, lambda rho: _size(spectrum, steps, rho), tol
+    )
+    if found is None:
+        raise CertificateError("time.steps: step sizes are too rough for a proof of their rate")
+    return found
+
+
+def largest_root(
+    half: float, value: Callable[[arb], arb], size: Callable[[arb], arb], tol: float
+) -> arb | None:
+    """At least the root of a nonnegative function of ``y = log x`` on a range, analytic around it.
+
+    Parameters
+    ----------
+    half
+        Half the length of the range.
+    value
+        The function at ``cos(angle)``, ``[-1, 1]`` being the range.
+    size
+        ``M`` of the ellipse whose half axes add up to ``rho``.
+    tol
+        What interpolation leaves is kept far below it.
+
+    Returns
+    -------
+    ``None`` where that takes too many points.
+    """
+    degree, rho, top = _ellipse(half, size, _SHARE * tol**2)
+    if degree >= _MOST_POINTS:
+        return None
+    values = [value(angle) for angle in chebyshev_angles(degree + 1)]
+    worst = polynomial_maximum(values) + truncation(degree, rho, top)
     return arb(worst.upper()).sqrt()
 
 
-def _ellipse(
-    spectrum: PreconditionedSpectrum, steps: StepSizes, target: float
-) -> tuple[int, arb, arb]:
+def _ellipse(half: float, size: Callable[[arb], arb], target: float) -> tuple[int, arb, arb]:
     """The degree that leaves ``target``, and ``rho`` and ``M`` of the ellipse that shows it."""
-    half = (steps.high - steps.low) / 2
     best: tuple[float, arb, arb] = (math.inf, arb(2), arb(1))
     for width in (0.02, 0.05, 0.1, 0.15, *(0.2 + 0.1 * i for i in range(26))):
         slope = width / half
         rho = arb(slope + math.sqrt(1 + slope**2))
-        size = _size(spectrum, steps, rho)
-        if not size.is_finite():
+        found = size(rho)
+        if not found.is_finite():
             break
-        needed = float((4 * size / (rho - 1) / target).log() / rho.log())
+        needed = float((4 * found / (rho - 1) / target).log() / rho.log())
         if needed < best[0]:
-            best = needed, rho, size
+            best = needed, rho, found
     degree = max(1, math.ceil(best[0])) if math.isfinite(best[0]) else _MOST_POINTS
-    if degree >= _MOST_POINTS:
-        raise CertificateError("time.steps: step sizes are too rough for a proof of their rate")
     return degree, best[1], best[2]
 
 
 def _size(spectrum: PreconditionedSpectrum, steps: StepSizes, rho: arb) -> arb:
     """``M``: at least the modulus of the relative mean square error in the ellipse."""
-    half = (arb(steps.high) - steps.low) / 2
-    middle = (arb(steps.high) + steps.low) / 2
-    reach, phi = half * (rho + 1 / rho) / 2, half * (rho - 1 / rho) / 2
-    if not phi < 3:
+    around = surroundings(steps.low, steps.high, rho)
+    if around is None:
         return arb("inf")
-    low, high = (round_up((middle + sign * reach).exp()) for sign in (-1, 1))
-    top = arb(spectrum.largest(low * (1 - 1e-9), high))
+    phi, low, high = around
+    top = arb(spectrum.largest(low, high))
     lemma = lemmas.get("preconditioned_analytic")
     symbols = {symbol.name: symbol for symbol in lemma.bound.free_symbols}
     total = enclose(lemma.also["score"], {symbols["phi"]: phi})
@@ -131,3 +156,15 @@ def _size(spectrum: PreconditionedSpectrum, steps: StepSizes, rho: arb) -> arb:
         values = {symbols["phi"]: phi, symbols["eta"]: eta, symbols["h"]: top}
         total *= enclose(lemma.also["factor"], values)
     return total**2
+
+
+def surroundings(low: float, high: float, rho: arb) -> tuple[arb, float, float] | None:
+    """The largest ``|Im y|`` in the ellipse around ``[low, high]``, and the ends of ``|x|``;
+    ``None`` where it comes too close to the negative axis.
+    """
+    half, middle = (arb(high) - low) / 2, (arb(high) + low) / 2
+    reach, phi = half * (rho + 1 / rho) / 2, half * (rho - 1 / rho) / 2
+    if not phi < 3:
+        return None
+    ends = [round_up((middle + sign * reach).exp()) for sign in (-1, 1)]
+    return phi, ends[0] * (1 - 1e-9), ends[1]

@@ -71,9 +71,14 @@ class PreconditionedSpectrum:
 
     @classmethod
     def of(
-        cls, kernel: Kernel, frames: int, lowering: Lowering, symbol: list[float], period: int
+        cls,
+        kernel: Kernel,
+        frames: int,
+        lowering: Lowering | None,
+        symbol: list[float],
+        period: int,
     ) -> PreconditionedSpectrum:
-        """For a kernel, what carries it, and a claimed symbol."""
+        """For a kernel, what carries it if anything, and a claimed symbol."""
         gamma = autocov_balls(kernel, max(frames, period // 2 + 1))
         exact = acb.dft([acb(gamma[min(k, period - k)]) for k in range(period)])
         claimed = [arb(f) for f in symbol]
@@ -81,7 +86,7 @@ class PreconditionedSpectrum:
         for f, value in zip(claimed, exact, strict=False):
             above, below = above.max(f - value.real), below.min(value.real)
         own = gamma[:frames]
-        column = carried_autocov(lowering, own)
+        column = own if lowering is None else carried_autocov(lowering, own)
         off = [arb(0) if c is g else c - g for c, g in zip(column, own, strict=True)]
         bottom = temporal_bottom(kernel, own)
         return cls(column, claimed, period, above, below, doubled(off), bottom)
