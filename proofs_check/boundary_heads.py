@@ -73,13 +73,13 @@ class BoundaryHeads:
             total += abs(rho) * next(ends).max(next(ends))
         return total
 
-    def share(self, smallest: arb, bottom: arb) -> arb:
-        """At least ``sum_h |rho_h| |v_h|^2 (x + l) / (x + p_h)`` for every ``x`` from ``bottom``
-        on, ``smallest`` being ``bottom + l``: the norm of the heads, over that of ``A^{-1}``.
+    def share(self, smallest: arb, noise: arb, mu: arb) -> arb:
+        """At least ``sum_h |rho_h| |v_h|^2 (n + l) / (n + p_h mu)`` for every ``n`` from ``noise``
+        on, ``smallest`` being ``noise + l``: the norm of the heads, over that of ``A^{-1}``.
         """
         total = arb(0)
         for p, rho, b in zip(self.poles, self.amplitudes, self.lengths, strict=True):
-            total += abs(rho) * b * (smallest / (bottom + p)).max(arb(1))
+            total += abs(rho) * b * (smallest / (noise + p * mu)).max(arb(1))
         return total
 
     def middle(self, x: arb) -> arb_mat:

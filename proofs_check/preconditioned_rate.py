@@ -57,12 +57,12 @@ def products(spectrum: PreconditionedSpectrum, steps: StepSizes) -> PartialProdu
     return partial_products(series, round_down(spectrum.smallest(math.exp(steps.low))), largest)
 
 
-def check_size(frames: int) -> None:
+def check_size(frames: int, method: str = "preconditioned") -> None:
     """`CertificateError` where a proof would take too long."""
     if frames > MOST_FRAMES:
         minutes = _MINUTES * (frames / MOST_FRAMES) ** 3
         raise CertificateError(
-            f"frames={frames}: the rate of the preconditioned method is proved up to {MOST_FRAMES} "
+            f"frames={frames}: the rate of the {method} method is proved up to {MOST_FRAMES} "
             f"frames, these would take some {minutes:.0f} minutes; use a first-order method, whose "
             "certificate takes seconds"
         )
