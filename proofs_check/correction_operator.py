@@ -12,6 +12,7 @@ Head ``m`` should have the pattern ``w_m cos(2 pi m (i-j) / C)`` and, in channel
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,13 +63,20 @@ class CorrectionReading:
 class CorrectionOperator:
     """The correction blocks of one model; equal blocks are worked out once."""
 
-    def __init__(self, model: SavedModel, mu: list[arb], noise: arb) -> None:
-        self.model, self.noise = model, noise
+    def __init__(
+        self,
+        model: SavedModel,
+        mu: list[arb],
+        noise: arb,
+        symbol: Sequence[float],
+        period: int,
+        source: str = "r",
+        sign: int = 1,
+    ) -> None:
+        self.model, self.noise, self.source, self.sign = model, noise, source, sign
         self.unit = unit_roundoff(model.plan.dtype)
-        design = model.plan.preconditioner
-        assert design is not None
-        self.period = design.period
-        self.wanted = [[arb(f) * m for m in mu] for f in design.symbol]
+        self.period = period
+        self.wanted = [[arb(f) * m for m in mu] for f in symbol]
         self._read: dict[bytes, CorrectionReading] = {}
 
     def read(self, k: int) -> CorrectionReading:
@@ -83,7 +91,7 @@ class CorrectionOperator:
     def _work_out(self, w: dict[str, np.ndarray]) -> CorrectionReading:
         channels, n = self.model.channels, self.model.plan.gp.frames
         amplitude, turns = w["attention.amplitude"].astype(np.float64), w["attention.turns"]
-        value = w["attention.value"][channels["r"]]
+        value = w["attention.value"][channels[self.source]]
         output = w["attention.output"][:, channels["s"]]
         poles, smallest = self._poles(w["attention.poles"])
         heads = int(np.count_nonzero(amplitude))
@@ -131,7 +139,7 @@ class CorrectionOperator:
         total = arb(0)
         for m, a in enumerate(amplitude):
             single = m == 0 or 2 * m == self.period
-            wanted = arb(1 if single else 2) / self.period
+            wanted = self.sign * arb(1 if single else 2) / self.period
             total += abs(arb(float(a)) - wanted)
         return total
 

@@ -45,7 +45,9 @@ class PreconditionedBlocks:
         d = len(mu)
         spatial = arb_mat([[mu[a] if a == b else 0 for b in range(d)] for a in range(d)])
         self.attention = AttentionOperator(model, gamma, spatial)
-        self.correct = CorrectionOperator(model, mu, sizes.noise)
+        design = model.plan.preconditioner
+        assert design is not None
+        self.correct = CorrectionOperator(model, mu, sizes.noise, design.symbol, design.period)
         self.gates, self.feed_forward = Gates(model), FeedForward(model)
         self.worst_frames: dict[int, int] = {}
 

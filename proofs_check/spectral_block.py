@@ -12,14 +12,13 @@ never larger.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from flint import arb, arb_mat
 
-from proofs_check.arithmetic import growth, largest_factor, roundings
+from proofs_check.arithmetic import largest_factor, roundings
 from proofs_check.attention_operator import check_route
 from proofs_check.balls import ball_matrix, frobenius, round_up
+from proofs_check.block_inputs import BlockInputs
 from proofs_check.ends import Ends
 from proofs_check.feed_forward import FeedForward
 from proofs_check.gates import Gates, check_unused
@@ -31,11 +30,6 @@ from unroll.rounding import unit_roundoff
 from unroll.rounding_direct import GATE_ROUNDINGS
 
 __all__ = ["SpectralBlock", "features", "vectors_name"]
-
-
-def abs_off(matrix: np.ndarray) -> arb_mat:
-    """Absolute values, less the identity."""
-    return ball_matrix(np.abs(matrix)) - ball_matrix(np.eye(len(matrix)))
 
 
 def vectors_name(model: SavedModel) -> str:
@@ -59,13 +53,14 @@ class SpectralBlock:
         self.w, self.channels = model.block(0), model.channels
         self.unit = unit_roundoff(model.plan.dtype)
         self.floor = "attention.baseline" in self.w
-        self.groups = ["v", "mean"] if "mean" in self.channels else ["v"]
+        self.gates, self.feed_forward = Gates(model), FeedForward(model)
+        self.inputs = BlockInputs(model, 0, ends, sizes, self.gates)
+        self.groups = self.inputs.groups
         used = {"attention_scale": {*self.groups}, "attention_gate": {"s"}}
         if self.floor:
             used["feed_forward_scale"] = {*self.groups}
         check_unused(model, 0, used)
         check_route(model, 0, {*self.groups}, "s")
-        self.gates, self.feed_forward = Gates(model), FeedForward(model)
         # the gate of the modes without a head, over 1 / m_t; and |g - c| <= g + c
         self.shared = max((self._relative(x) for x in self._baseline()), default=arb(0), key=float)
         self.reach = 1 + self.shared
@@ -83,11 +78,11 @@ class SpectralBlock:
 
     def errors(self, poles: list[list[arb]], baseline: list[arb]) -> Causes:
         """Cause to its share of the output's error, for what the block should gate by."""
-        inputs, taken = self._inputs()
+        inputs, taken = self.inputs.read()
         operator = self._operator(poles, baseline)
         output = ball_matrix(self.w["attention.output"][:, self.channels["s"]])
         off = frobenius(output - ball_matrix(np.eye(output.nrows())))
-        gate = self.gates.compare(0, self._table("attention_gate", "s"), {"1": 1})
+        gate = self.gates.compare(0, self.inputs.table("attention_gate", "s"), {"1": 1})
         written = (1 + off) * (1 + gate.deviation)
         causes: Causes = {}
         charge(causes, {name: x * self.reach * written for name, x in inputs.items()})
@@ -99,44 +94,6 @@ class SpectralBlock:
         if self.floor:
             charge(causes, self._layer())
         return causes
-
-    def _table(self, part: str, group: str) -> np.ndarray:
-        return self.w[f"modulation.{part}"][:, self.channels[group]]
-
-    def _stored(self) -> Causes:
-        """Errors of what the embedding holds of V and of the mean."""
-        sizes, ends = self.sizes, self.ends
-        count = 1 + roundings(self.model.tensors["embed"])  # V is rounded to its precision first
-        return {
-            "embed": ends.embed * sizes.inputs,
-            "position (mean)": ends.mean * sizes.per_mean,
-            "rounding in embed": self._lost(count) * (1 + ends.embed_size) * sizes.inputs,
-        }
-
-    def _inputs(self) -> tuple[Causes, arb]:
-        """Errors of what values read, and its size."""
-        sizes, causes = self.sizes, self._stored()
-        moved = sum(causes.values(), arb(0))
-        for group in self.groups:
-            part = ball_matrix(self.w["attention.value"][self.channels[group]])
-            off = frobenius(part - ball_matrix(np.eye(part.nrows())))
-            planned = {"1": 1} if group == "v" else {"alpha": -1}
-            scale = self.gates.compare(0, self._table("attention_scale", group), planned)
-            # where alpha M is wanted, a deviation counts against M
-            factor = scale.deviation if group == "v" else scale.deviation * sizes.stretched
-            count = roundings(self.w["attention.value"]) + scale.roundings + 4
-            size = moved + (sizes.inputs if group == "v" else sizes.mean)
-            spread = 1 + frobenius(abs_off(self.w["attention.value"][self.channels[group]]))
-            lost = self._lost(count) * spread * (1 + scale.excess * sizes.stretched)
-            charge(
-                causes,
-                {
-                    "attention.value": off * (1 + factor) * size,
-                    "modulation.attention_scale": factor * size,
-                    "rounding in attention": lost * size,
-                },
-            )
-        return causes, sizes.data + sum(causes.values(), arb(0))
 
     def _operator(self, poles: list[list[arb]], baseline: list[arb]) -> dict[str, arb]:
         """Errors of ``U diag(g - c) U^T`` times ``m_t``."""
@@ -175,7 +132,7 @@ class SpectralBlock:
             name, sign = ("gate", -1) if group == "v" else ("alpha*gate", 1)
             channels = range(self.model.plan.gp.channels)
             planned = [{f"{name}[{a}]": sign} for a in channels]
-            scale = self.gates.compare(0, self._table("feed_forward_scale", group), planned)
+            scale = self.gates.compare(0, self.inputs.table("feed_forward_scale", group), planned)
             # a deviation multiplies V, or M without alpha, and is no share of 1 / m_t
             full, raw = (
                 (sizes.inputs, sizes.inputs) if group == "v" else (sizes.mean, sizes.stretched_mean)
@@ -183,7 +140,7 @@ class SpectralBlock:
             off, excess = scale.deviation * sizes.largest, scale.excess * sizes.largest
             full *= self.shared
             total = full + excess * raw
-            lost = self._lost(count + scale.roundings)
+            lost = self.inputs.lost(count + scale.roundings)
             grown = linear[group].norm * (1 + off * sizes.stretched)
             own = {"v": ("embed", "rounding in embed"), "mean": ("position (mean)",)}[group]
             charge(
@@ -194,7 +151,7 @@ class SpectralBlock:
                     "rounding in feed_forward": lost * linear[group].size * total,
                 },
             )
-            charge(causes, {cause: self._stored()[cause] * grown for cause in own})
+            charge(causes, {cause: self.inputs.stored()[cause] * grown for cause in own})
         return causes
 
     def _attention_rounding(self, taken: arb, bent: arb) -> arb:
@@ -212,13 +169,8 @@ class SpectralBlock:
         largest = max(amplitude, *(float(np.abs(x).sum()) for x in factors))
         if not largest < largest_factor(self.model.plan.dtype):
             return arb("inf")
-        lost: arb = self._lost(count) * spread * self.reach * taken * bent * (1 + 1e-10)
+        lost: arb = self.inputs.lost(count) * spread * self.reach * taken * bent * (1 + 1e-10)
         return lost
-
-    def _lost(self, count: float) -> arb:
-        """Relative error of so many roundings."""
-        factor = count * self.unit * growth(count, self.unit)
-        return arb(math.nextafter(factor, math.inf)) if math.isfinite(factor) else arb("inf")
 
     def written(self, causes: dict[str, arb]) -> arb:
         """Size of the score found, in units of the exact one."""
