@@ -8,6 +8,7 @@ size of what it corrects, and float64 is enough.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,29 @@ from proofs_check.balls import toeplitz_apply
 from proofs_check.float_matrices import UNIT, gamma
 from proofs_check.float_residual import Half
 
-__all__ = ["BoundaryHeads"]
+__all__ = ["BoundaryClaim", "BoundaryHeads"]
+
+
+@dataclass(frozen=True)
+class BoundaryClaim:
+    """What a plan says of both blocks, for a spatial eigenvalue of 1.
+
+    Attributes
+    ----------
+    period, symbol
+        Of the circulant: poles of the Fourier heads.
+    ends, read
+        Arrays (frames, rank) and (rank, heads), ``W`` and ``c_h``.
+    poles, amplitudes
+        ``p_h`` and ``rho_h``.
+    """
+
+    period: int
+    symbol: Sequence[float]
+    ends: np.ndarray
+    read: np.ndarray
+    poles: Sequence[float]
+    amplitudes: Sequence[float]
 
 
 @dataclass(frozen=True)

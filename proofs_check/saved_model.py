@@ -26,7 +26,7 @@ from unroll.storage import read_json
 __all__ = ["POSITION_CHANNELS", "SavedModel", "read_saved"]
 
 FORMAT = "unrolled-transformer/2"
-POSITION_CHANNELS = ("sink_start", "sink_end", "position", "modes")
+POSITION_CHANNELS = ("sink_start", "sink_end", "position", "modes", "ends")
 """What queries and keys read."""
 
 
@@ -92,7 +92,7 @@ class SavedModel:
     @property
     def stride(self) -> int:
         """Blocks whose numbers differ by multiples of it are of one kind."""
-        return 1 if set(self.channels) & {"s_odd", "r"} == set() else 2
+        return 1 if set(self.channels) & {"s_odd", "r", "ends"} == set() else 2
 
     def heard_step(self, k: int) -> int | None:
         """The step whose time features a block listens to; ``None`` where steps share them."""

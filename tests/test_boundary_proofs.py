@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import mpmath as mp
 import numpy as np
@@ -10,13 +11,17 @@ import pytest
 import scipy.linalg
 from flint import arb
 
+from proofs_check.audit_boundary import audit_boundary
 from proofs_check.balls import ball_matrix, precision, round_up
-from proofs_check.boundary_heads import BoundaryHeads
+from proofs_check.boundary_heads import BoundaryClaim, BoundaryHeads
 from proofs_check.boundary_rate import boundary_rate
 from proofs_check.certificate import CertificateError
+from proofs_check.certify_boundary import certify_boundary
 from proofs_check.float_error import weighted_square
+from proofs_check.preconditioned_rate import MOST_FRAMES
 from proofs_check.preconditioned_spectrum import PreconditionedSpectrum
-from unroll import Exponential, GaussianProcess, Kernel, Logarithmic, Polynomial
+from proofs_check.saved_model import SavedModel
+from unroll import Exponential, GaussianProcess, Kernel, Logarithmic, Plan, Polynomial, make_plan
 from unroll.methods.embedding import embed
 from unroll.rounding_boundary import guaranteed_boundary_rounding
 from unroll.spectrum import enclose
@@ -184,3 +189,173 @@ def test_rounding_stays_below_its_bound_in_float32() -> None:
     score = np.linalg.solve(covariance, centred.T)
     seen = np.linalg.norm(run("float32") - run("float64")) / np.linalg.norm(score)
     assert 2.0**-24 < seen <= bound < 0.1
+
+
+# --- certificate and audit
+
+
+SPATIAL = np.array([[1.0, 0.3], [0.3, 0.5]])
+RANGE = {"t_min": 0.05, "t_max": 2.0}
+
+
+def promised(problem: Problem, tol: float, mean: np.ndarray | None = None) -> Plan:
+    """A problem and a promise; the method is not looked at."""
+    gp = GaussianProcess(problem.kernel, problem.frames, SPATIAL, mean)
+    return replace(make_plan(gp, method="spectral", tol=1e-3, **RANGE), tol=tol)
+
+
+def claimed(problem: Problem) -> BoundaryClaim:
+    return BoundaryClaim(
+        problem.period,
+        [float(f) for f in problem.symbol],
+        problem.ends,
+        problem.read,
+        [float(p) for p in problem.poles],
+        [float(rho) for rho in problem.amplitudes],
+    )
+
+
+def written(problem: Problem, plan: Plan) -> SavedModel:
+    """The weights of both blocks, by hand."""
+    (n, r), d = problem.ends.shape, 2
+    mu, rotation = np.linalg.eigh(SPATIAL)
+    names = {"s": d, "v": d, "mean": d, "ends": r}
+    starts = np.cumsum([0, *names.values()])
+    channels = {name: slice(a, a + names[name]) for name, a in zip(names, starts, strict=False)}
+    width = int(starts[-1])
+
+    def table(rows: int, **parts: np.ndarray) -> np.ndarray:
+        array = np.zeros((rows, width))
+        for name, part in parts.items():
+            array[:, channels[name]] = part
+        return array
+
+    two, period = np.eye(2), problem.period
+    tensors = {
+        "embed": table(d, v=rotation),
+        "position": table(n, ends=problem.ends, mean=plan.gp.mean @ rotation),
+        "readout": table(d, s=rotation).T,
+    }
+    count = period // 2 + 1
+    amplitude = np.full(count, -2.0 / period)
+    amplitude[[0, -1]] /= 2
+    key = table(problem.read.shape[1], ends=problem.read.T).T
+    attention = [
+        {"turns": np.arange(count) / period, "poles": np.outer(problem.symbol, mu)},
+        {"query": key, "key": key, "poles": np.outer(problem.poles, mu)},
+    ]
+    attention[0]["amplitude"], attention[1]["amplitude"] = amplitude, -problem.amplitudes
+    for k, own in enumerate(attention):
+        own |= {"value": table(d, v=two, mean=two).T, "output": table(d, s=two)}
+        tensors |= {f"blocks.{k}.attention.{name}": x.copy() for name, x in own.items()}
+        gates = {
+            "listen": np.arange(2),
+            "attention_scale": table(2, v=two[:, :1], mean=-two[:, 1:]),
+            "attention_gate": table(2, s=two[:, :1]),
+        }
+        tensors |= {f"blocks.{k}.modulation.{name}": x for name, x in gates.items()}
+    return SavedModel({"blocks": ["", ""]}, plan, tensors, channels)
+
+
+def seen(model: SavedModel, t: float) -> float:
+    """The exact relative root-mean-square error of these weights, which act on all unit inputs."""
+    gp, w = model.plan.gp, model.tensors
+    n, d = gp.frames, gp.channels
+    alpha, noise = math.exp(-t / 2), -math.expm1(-t)
+    units = np.concatenate([np.eye(n * d).reshape(-1, n, d), np.zeros((1, n, d))])
+    stream = units @ w["embed"]
+    stream = stream + w["position"] * np.any(w["position"], axis=0)
+    for k in (0, 1):
+        own = {name[9:]: x for name, x in w.items() if name.startswith(f"blocks.{k}.")}
+        scale, gate = (
+            np.array([1.0, alpha]) @ own[f"modulation.attention_{x}"] for x in ("scale", "gate")
+        )
+        values = (stream * scale) @ own["attention.value"]
+        if k:
+            query, key = (w["position"] @ own[f"attention.{x}"] for x in ("query", "key"))
+            patterns = np.einsum("ih,jh->hij", query, key)
+        else:
+            lags = np.subtract.outer(np.arange(n), np.arange(n))
+            patterns = np.cos(2 * np.pi * own["attention.turns"][:, None, None] * lags)
+        poles = own["attention.amplitude"][:, None] / (alpha**2 * own["attention.poles"] + noise)
+        heads = np.einsum("ha,hij,bja->bia", poles, patterns, values)
+        stream = stream + (heads @ own["attention.output"]) * gate
+    outputs = (stream @ w["readout"]).reshape(-1, n * d)
+    linear, constant = outputs[:-1] - outputs[-1], outputs[-1]
+    lags = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    gamma = np.array([gp.kernel.autocov(k) for k in range(n)])[lags]
+    a = alpha**2 * np.kron(gamma, gp.spatial_cov) + noise * np.eye(n * d)
+    inverse = np.linalg.inv(a)
+    miss = (linear.T + inverse) @ scipy.linalg.sqrtm(a)
+    offset = constant + alpha * linear.T @ gp.mean.ravel()
+    return math.sqrt((np.linalg.norm(miss) ** 2 + offset @ offset) / np.trace(inverse))
+
+
+MEAN = np.linspace(-1.0, 2.0, 14).reshape(7, 2)
+
+
+@every_kernel
+def test_the_certificate_is_what_is_seen(kernel: Kernel) -> None:
+    problem = Problem(kernel, 7, heads=4, size=0.02)
+    plan = promised(problem, 0.5, MEAN)
+    certificate = certify_boundary(plan, claimed(problem))
+    worst = max(seen(written(problem, plan), t) for t in np.geomspace(0.05, 2.0, 12))
+    assert worst <= certificate.bound
+    # channels differ, of which the bound takes the worst
+    assert certificate.terms["rate"] <= 2 * worst + 0.02 * plan.tol
+    assert certificate.terms["rounding"] + certificate.terms["eigenvectors"] < 1e-10
+    with pytest.raises(CertificateError, match="exceeds tol"):
+        certify_boundary(replace(plan, tol=worst / 4), claimed(problem))
+
+
+def test_long_sequences_are_refused() -> None:
+    problem = Problem(Exponential(4.0), 4, heads=1, size=0.1)
+    plan = promised(problem, 0.5)
+    longer = replace(plan, gp=GaussianProcess(problem.kernel, MOST_FRAMES + 1, SPATIAL))
+    with pytest.raises(CertificateError, match=r"frames=1025: the rate of the boundary method"):
+        certify_boundary(longer, claimed(problem))
+
+
+def test_clean_weights_pass_their_audit() -> None:
+    problem = Problem(Exponential(4.0), 7, heads=4, size=0.02)
+    plan = promised(problem, 0.5, MEAN)
+    model = written(problem, plan)
+    certificate = audit_boundary(model, (problem.period, claimed(problem).symbol))
+    assert max(seen(model, t) for t in (0.05, 0.3, 2.0)) <= certificate.bound
+    assert certificate.terms["weights"] + certificate.terms["rounding"] < 1e-10
+    expected = certify_boundary(plan, claimed(problem))
+    assert certificate.terms["rate"] == pytest.approx(expected.terms["rate"], rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0])
+def test_one_changed_entry_is_charged_or_refused(size: float) -> None:
+    problem = Problem(Exponential(4.0), 7, heads=4, size=0.02)
+    plan = promised(problem, 0.9, MEAN)
+    passed, clean, refusals = 0, written(problem, plan), {}
+    for name in clean.tensors:
+        if name.endswith("listen"):
+            continue
+        changed = {key: x.copy() for key, x in clean.tensors.items()}
+        array = changed[name]
+        array[np.unravel_index(int(np.argmax(np.abs(array))), array.shape)] += size
+        model = replace(clean, tensors=changed)
+        try:
+            certificate = audit_boundary(model, (problem.period, claimed(problem).symbol))
+        except CertificateError as refusal:
+            refusals[name.split(".", 2)[-1]] = str(refusal)
+            continue
+        passed += 1
+        assert max(seen(model, t) for t in (0.05, 0.3, 2.0)) <= certificate.bound
+    assert (passed > 8) is (size < 1)
+    if size == 1:
+        assert len(refusals) > 8
+        assert not [name for name, words in refusals.items() if name not in words]
+
+
+@pytest.mark.parametrize("name", ["query", "key"])
+def test_rank_one_heads_read_nothing_else(name: str) -> None:
+    problem = Problem(Exponential(4.0), 5, heads=2, size=0.02)
+    model = written(problem, promised(problem, 0.9))
+    model.tensors[f"blocks.1.attention.{name}"][model.channels["mean"]] = 1.0
+    with pytest.raises(CertificateError, match=rf"block 1: attention.{name} reads mean\[0\]"):
+        audit_boundary(model, (problem.period, claimed(problem).symbol))
