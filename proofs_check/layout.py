@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from proofs_check.certificate import CertificateError
 from unroll.gate_design import OUTPUTS
 from unroll.methods import METHODS
 from unroll.plan import Plan
@@ -81,7 +82,9 @@ def layout_of(plan: Plan) -> Layout:
         return _first_order(plan)
     if plan.preconditioner is not None:
         return _preconditioned(plan)
-    return _spectral(plan)
+    if plan.modes is not None:
+        return _spectral(plan)
+    raise CertificateError(f"plan.method={plan.method_name!r}: the audit does not understand it")
 
 
 def _carries(plan: Plan) -> dict[str, Any]:
