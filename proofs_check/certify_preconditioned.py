@@ -134,8 +134,6 @@ def exact_terms(
     gp, design = plan.gp, plan.preconditioner
     assert plan.lowering is not None
     assert design is not None
-    if design.twist:
-        raise CertificateError("preconditioner.twist: has no certificate")
     check_size(gp.frames)
     noise = arb(plan.t_min).expm1()
     if not all(mu > 0 for mu in basis.mu):

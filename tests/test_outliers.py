@@ -14,10 +14,9 @@ from scipy.linalg import eigh, toeplitz
 
 from unroll import CircleExponential, DampedCosine, Exponential, Kernel, Logarithmic, Polynomial
 from unroll.errors import ArgumentError
-from unroll.methods.coupling import merging_twist, twisted
 from unroll.methods.embedding import block_product, embed, toeplitz_symbol
 from unroll.methods.outliers import Outliers, find_outliers
-from unroll.methods.pencil import dense_half, half, lanczos_half
+from unroll.methods.pencil import dense_half, lanczos_half
 
 REGIMES = [
     Exponential(8.0, 1.0),
@@ -238,38 +237,6 @@ def test_no_polynomial_is_better_than_the_best(excess: list[float], steps: int, 
     tied = spectrum.best_roots(steps, given_root)
     free = spectrum.error(1 / spectrum.best_roots(steps + 1))
     assert spectrum.error(1 / np.append(given_root, tied)) >= free - 1e-9
-
-
-# --- the twist
-
-
-@pytest.mark.parametrize("frames", [24, 32, 48])
-@pytest.mark.parametrize("x", [0.01, 0.3])
-def test_a_twist_merges_the_largest_pair(frames: int, x: float) -> None:
-    kernel = Exponential(8.0, 1.0)
-    period, symbol = embed(kernel, frames)
-    column, gates = kernel.autocov(np.arange(frames)), 1 / (symbol + x)
-
-    def split(delta: float) -> float:
-        mixed = twisted(gates, delta, frames, period)
-        even, odd = (half(column, mixed, period, x, sign).excess[0] for sign in (1, -1))
-        return float(even - odd)
-
-    delta = merging_twist(column, symbol, period, x)
-    assert delta is not None
-    assert abs(split(0.0)) >= 1e-6
-    assert abs(split(delta)) <= 1e-6 * abs(split(0.0)) + 1e-12
-    assert abs(split(1.1 * delta)) >= 1e-2 * abs(split(0.0)), "and no other does"
-
-
-@pytest.mark.parametrize("shift", [5, 8])
-def test_twisted_gates_are_a_shifted_preconditioner(shift: int) -> None:
-    period, x = 16, 0.2
-    symbol = np.linspace(3.0, 1.0, 9)
-    plain = circulant_block(1 / (symbol + x), period, period)
-    mixed = circulant_block(twisted(1 / (symbol + x), 0.3, shift, period), period, period)
-    shifted = (np.roll(plain, shift, axis=1) + np.roll(plain, -shift, axis=1)) / 2
-    np.testing.assert_allclose(mixed, plain + 0.3 * shifted, atol=1e-14)
 
 
 @settings(max_examples=10)

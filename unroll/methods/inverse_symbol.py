@@ -37,7 +37,6 @@ from numpy.typing import ArrayLike
 from unroll.errors import ArgumentError
 from unroll.kernels import Kernel
 from unroll.methods.base import Array
-from unroll.methods.coupling import twisted
 from unroll.methods.embedding import block_product, toeplitz_symbol
 from unroll.methods.gates import log_series, resolvent
 from unroll.methods.outliers import find_outliers
@@ -76,18 +75,12 @@ class InverseSymbol:
     roots
         Chebyshev coefficients, (steps, n), of the step sizes: the reciprocals of the roots of the
         residual polynomial, in the order in which they are applied.
-    twist
-        Chebyshev coefficients of ``delta`` (`unroll.methods.coupling`); empty where it is 0.
-    shift
-        ``N`` of the twist.
     """
 
     period: int
     symbol: tuple[float, ...]
     log_range: tuple[float, float]
     roots: tuple[tuple[float, ...], ...]
-    twist: tuple[float, ...] = ()
-    shift: int = 0
 
     def __post_init__(self) -> None:
         integer("period", self.period, 2)
@@ -101,8 +94,6 @@ class InverseSymbol:
             )
         if finite_array("roots", self.roots).ndim != 2:
             raise ArgumentError("roots", self.roots, "must be a table", "give (steps, n) numbers")
-        finite_array("twist", self.twist)
-        integer("shift", self.shift, 0)
 
     @property
     def count(self) -> int:
@@ -123,8 +114,6 @@ class InverseSymbol:
         t_min: float,
         t_max: float,
         steps: int,
-        *,
-        twist: bool = False,
     ) -> InverseSymbol:
         """The step sizes with the smallest error, for every ``t`` in ``[t_min, t_max]``.
 
@@ -138,35 +127,27 @@ class InverseSymbol:
             Range of the diffusion time.
         steps
             ``K``.
-        twist
-            Take the coupling of the two ends out of the spectrum, where that is possible.
         """
         if integer("steps", steps, 1) > MOST_STEPS:
             condition = f"must be at most {MOST_STEPS}"
             raise ArgumentError("steps", steps, condition, "a few steps are enough")
         log_range = log_noise_range(spatial_eigenvalues, t_min, t_max)
         spectra = Spectra(kernel, integer("frames", frames, 1), log_range)
-        spectra = (spectra.twisted() if twist else None) or spectra
         return cls._of(spectra, spectra.fit(steps)[0])
 
     @classmethod
     def _of(cls, spectra: Spectra, rows: Rows) -> InverseSymbol:
         symbol = tuple(map(float, spectra.symbol))
-        shift = spectra.frames if spectra.twist else 0
-        return cls(spectra.period, symbol, spectra.log_range, rows, spectra.twist, shift)
+        return cls(spectra.period, symbol, spectra.log_range, rows)
 
     def steps(self, x: Array) -> list[Array]:
         """The step sizes ``eta_0(x), ..., eta_{K-1}(x)``, each of the shape of ``x``."""
         return [log_series(row, self.log_range, x) for row in self.roots]
 
-    def delta(self, x: Array) -> Array:
-        """The twist, of the shape of ``x``."""
-        return log_series(self.twist, self.log_range, x) if self.twist else 0.0 * x
-
     def gates(self, alpha_sq: Array, sigma_sq: Array, mu: Array) -> Array:
         """Eigenvalues of the circulant of ``P``: the gates of its heads.
 
-        ``1 / (alpha^2 f_m mu + sigma^2)``, times ``1 + delta cos(2 pi m N / C)`` with a twist.
+        ``1 / (alpha^2 f_m mu + sigma^2)``.
 
         Parameters
         ----------
@@ -178,10 +159,7 @@ class InverseSymbol:
         Array (..., period // 2 + 1).
         """
         signal, noise = np.multiply(alpha_sq, mu), np.asarray(sigma_sq)
-        gates = resolvent(signal[..., None], noise[..., None], np.array(self.symbol))
-        if not self.twist:
-            return gates
-        return twisted(gates, self.delta(noise / signal), self.shift, self.period)
+        return resolvent(signal[..., None], noise[..., None], np.array(self.symbol))
 
     def apply(self, x: ArrayLike, vectors: Array) -> Array:
         """``P`` times vectors, in units of the signal: the gates are ``1 / (f_m + x)``.
@@ -266,8 +244,6 @@ class InverseSymbol:
             "symbol": list(self.symbol),
             "log_range": list(self.log_range),
             "roots": [list(row) for row in self.roots],
-            "twist": list(self.twist),
-            "shift": self.shift,
         }
 
     @classmethod
@@ -278,8 +254,6 @@ class InverseSymbol:
             tuple(values["symbol"]),
             (values["log_range"][0], values["log_range"][1]),
             tuple(tuple(row) for row in values["roots"]),
-            tuple(values.get("twist", ())),
-            values.get("shift", 0),
         )
 
 
@@ -298,8 +272,6 @@ def smallest_steps(
     t_min: float,
     t_max: float,
     tol: float,
-    *,
-    twist: bool = False,
 ) -> InverseSymbol:
     """The design with the fewest steps whose predicted error is at most `tol` for every ``t``.
 
@@ -312,8 +284,6 @@ def smallest_steps(
         As for `InverseSymbol.design`.
     tol
         Relative root-mean-square error of the score, in exact arithmetic.
-    twist
-        Take the coupling of the two ends out of the spectrum where that saves a step.
 
     Raises
     ------
@@ -324,11 +294,6 @@ def smallest_steps(
     log_range = log_noise_range(spatial_eigenvalues, t_min, t_max)
     spectra = Spectra(kernel, integer("frames", frames, 1), log_range)
     rows = spectra.fewest(tol)
-    decoupled = spectra.twisted() if twist and (rows is None or len(rows) > 1) else None
-    if decoupled is not None:
-        fewer = decoupled.fewest(tol, MOST_STEPS if rows is None else len(rows) - 1)
-        if fewer is not None:
-            return InverseSymbol._of(decoupled, fewer)
     if rows is None:
         condition = "is out of reach of this method in double precision"
         remedy = "allow a larger error or a larger t_min, or use another method"

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from unroll.errors import ArgumentError
 from unroll.kernels import Kernel
-from unroll.methods.coupling import fit_twist, twisted
 from unroll.methods.embedding import embed
 from unroll.methods.gates import chebyshev_series, log_series
 from unroll.methods.outliers import Outliers, find_outliers
@@ -64,38 +63,21 @@ class Spectra:
         The temporal covariance.
     log_range
         Ends of the range of ``log x``.
-    twist
-        Chebyshev coefficients of ``delta`` (`unroll.methods.coupling`); empty where it is 0.
     """
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        frames: int,
-        log_range: tuple[float, float],
-        twist: tuple[float, ...] = (),
-    ) -> None:
-        self.kernel, self.frames, self.log_range, self.twist = kernel, frames, log_range, twist
+    def __init__(self, kernel: Kernel, frames: int, log_range: tuple[float, float]) -> None:
+        self.kernel, self.frames, self.log_range = kernel, frames, log_range
         self.period, self.symbol = embed(kernel, frames)
         self.column = kernel.autocov(np.arange(frames))
         self.samples = Samples(self.at, log_range)
 
     def gates(self, x: float) -> Array:
         """Eigenvalues of the circulant of ``P``."""
-        gates = 1.0 / (self.symbol + x)
-        if not self.twist:
-            return gates
-        delta = log_series(self.twist, self.log_range, x)
-        return twisted(gates, delta, self.frames, self.period)
+        return 1.0 / (self.symbol + x)
 
     def at(self, x: float) -> Outliers:
         """The spectrum at one ``x``."""
         return find_outliers(self.column, self.gates(x), self.period, x)
-
-    def twisted(self) -> Spectra | None:
-        """With the ends decoupled; ``None`` where that is not possible."""
-        twist = fit_twist(self.column, self.symbol, self.period, self.log_range)
-        return Spectra(self.kernel, self.frames, self.log_range, twist) if twist else None
 
     def fit(self, steps: int, enough: float = 0.0) -> tuple[Rows, float]:
         """Step sizes in a stable order, and the largest error that they leave.
