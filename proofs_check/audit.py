@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from proofs_check.audit_boundary import audit_boundary
 from proofs_check.audit_first_order import audit_first_order
 from proofs_check.audit_preconditioned import audit_preconditioned
 from proofs_check.audit_spectral import audit_spectral
@@ -47,6 +48,8 @@ def audit(path: str | Path) -> Certificate:
         return audit_first_order(model)
     if model.plan.preconditioner is not None:
         return audit_preconditioned(model)
+    if model.plan.boundary is not None:
+        return audit_boundary(model, (model.plan.boundary.period, model.plan.boundary.symbol))
     if model.plan.modes is not None:
         return audit_spectral(model)
     raise CertificateError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from proofs_check.boundary_heads import BoundaryClaim
 from proofs_check.certificate import Certificate, CertificateError
+from proofs_check.certify_boundary import certify_boundary
 from proofs_check.certify_first_order import certify_first_order
 from proofs_check.certify_preconditioned import certify_preconditioned
 from proofs_check.certify_spectral import certify_spectral
@@ -35,6 +37,8 @@ def certify(plan: Plan) -> Certificate:
         return certify_first_order(plan)
     if plan.preconditioner is not None:
         return certify_preconditioned(plan)
+    if plan.boundary is not None:
+        return certify_boundary(plan, BoundaryClaim(**plan.boundary.arrays()))
     if plan.modes is not None:
         return certify_spectral(plan)
     raise CertificateError(f"method={plan.method_name!r}: has no certificate")

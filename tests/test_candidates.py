@@ -22,7 +22,7 @@ MEAN = np.outer(np.arange(12.0), [1.0, -1.0])
 def test_costs_are_what_the_weights_count(mean: np.ndarray | None) -> None:
     gp = GaussianProcess(Logarithmic(4.0, 1.0), 12, SPATIAL, mean)
     rows = candidates(gp, tol=1e-3, t_min=0.05, max_layers=20_000)
-    assert len(rows) == (2 * 2 + 1) * len(LOWERINGS) + 2  # two methods know two conditionings
+    assert len(rows) == (2 * 2 + 1) * len(LOWERINGS) + 3  # two methods know two conditionings
     assert rows[-1].conditioning == "products"
     plans = [row.plan for row in rows if row.plan is not None]
     assert len(plans) == len(rows)

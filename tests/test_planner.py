@@ -126,7 +126,11 @@ def test_chebyshev_depth_is_hardly_above_what_is_needed(
 @given(ours.plans(methods=("chebyshev",)))
 def test_chebyshev_depth_on_random_problems(plan: Plan) -> None:
     needed = smallest_depth(replace(plan, tol=plan.tol - plan.budget.truncation))
-    assert plan.depth <= max(1.25 * needed, needed + 2)
+    # the bound holds for the worst eigenvalue, which may be one of all that the error averages
+    lower, upper = plan.spectrum.noisy(plan.t_min)
+    alone = plan.tol / math.sqrt(plan.gp.frames * plan.gp.channels)
+    shared = (plan.method.depth(upper / lower, target) for target in (alone, plan.tol))
+    assert plan.depth <= max(1.25 * needed, needed + 2 + next(shared) - next(shared))
 
 
 @pytest.mark.parametrize("kernel", [*REGIMES, Exponential(30.0, 2.0)], ids=str)

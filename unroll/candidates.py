@@ -24,6 +24,8 @@ __all__ = ["OBJECTIVES", "Candidate", "best_plan", "candidates", "frontier"]
 OBJECTIVES = {"depth": "layers", "heads": "heads", "parameters": "parameters", "flops": "flops"}
 # Deeper plans are not planned in full just to count their weights.
 _DESCRIBED = 20_000
+# Methods whose heads are not asked for by name.
+_OWN_HEADS = {"boundary": "fourier and ends", "spectral": "eigenmodes"}
 # Errors about these arguments belong to one combination; others are the caller's mistake.
 _OF_THE_ROW = ("method", "attention", "tol", "bandwidth", "conditioning")
 
@@ -73,11 +75,11 @@ def candidates(
     for method in METHOD_NAMES:
         if method == "neumann":  # gradient descent by its other name
             continue
-        mechanisms = ["eigenmodes"] if method == "spectral" else [*LOWERINGS]
+        mechanisms = [*LOWERINGS] if method not in _OWN_HEADS else [_OWN_HEADS[method]]
         for mechanism in mechanisms:
             if attention in (None, mechanism):
                 request = {"method": method}
-                if method != "spectral":
+                if method not in _OWN_HEADS:
                     request["attention"] = mechanism
                 for conditioning in ("exact", "mlp") if method in METHODS else ("exact",):
                     name = (method, mechanism, conditioning)

@@ -62,6 +62,8 @@ def cost(plan: Plan) -> Cost:
         blocks, extra = _paper(plan, width)
     elif plan.modes is not None:
         blocks, extra = _direct(plan, width)
+    elif plan.boundary is not None:
+        blocks, extra = _boundary(plan, width)
     elif plan.preconditioner is not None:
         blocks, extra = _preconditioned(plan, width)
     else:
@@ -129,6 +131,14 @@ def _direct(plan: Plan, width: int) -> _Blocks:
     return [(_block(heads, hidden, 2 + 2 * d * floor, width, n, linear=True), 1)], d * floor
 
 
+def _boundary(plan: Plan, width: int) -> _Blocks:
+    assert plan.boundary is not None
+    n, d = plan.gp.frames, plan.gp.channels
+    waves = _linear(len(plan.boundary.symbol), n, d, width, poles=True, read=False)
+    ends = _linear(plan.boundary.heads, n, d, width, poles=True, read=True)
+    return [(_block(heads, 0, 2, width, n, linear=True), 1) for heads in (waves, ends)], 0
+
+
 def _paper(plan: Plan, width: int) -> _Blocks:
     """`constructions.compile.paper`: no gates, and products by feed-forward layers."""
     assert plan.products is not None
@@ -155,10 +165,13 @@ def _width(plan: Plan) -> int:
     if plan.products is not None:
         assert isinstance(lowering, ReluLag)
         return (8 + plan.gp.has_mean) * d + 5 + 2 * lowering.frequencies
-    two = plan.preconditioner is not None or (plan.modes is None and plan.method.has_momentum)
+    own = plan.modes is not None or plan.boundary is not None
+    two = plan.preconditioner is not None or (not own and plan.method.has_momentum)
     width = d * (2 + two + plan.gp.has_mean)
     if plan.modes is not None:
         return width + len(plan.modes.values)
+    if plan.boundary is not None:
+        return width + plan.boundary.rank
     if isinstance(lowering, ReluLag):
         return width + 2 * lowering.frequencies
     if isinstance(lowering, SoftmaxSink | Alibi | Irregular):

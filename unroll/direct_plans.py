@@ -34,8 +34,6 @@ from unroll.spectrum import Spectrum
 __all__ = ["plan_direct", "plan_preconditioned"]
 
 _MOST_FRAMES_DIRECT = 4096  # an eigendecomposition of that size is a matter of a minute
-# What a proof adds to a predicted rate: a share of it, and a share of tol for interpolation in t.
-_RATE_GROWTH, _PROOF_SHARE = 1.03, 0.011
 # What it charges for eigenvectors, in N u ||Gamma|| / m.
 _PROVED_EIGENPAIRS = 12.0
 
@@ -75,12 +73,6 @@ class _Preconditioned(Demand):
     def lowering(self, attention: str) -> Lowering:
         """The heads that carry ``Gamma``."""
         return choose_lowering(self, attention, **self.options)
-
-    def fit(self, rate: float, room: float) -> bool:
-        """Whether a predicted rate fits, for a guarantee with what its proof adds."""
-        if self.rounding == "guaranteed":
-            return _RATE_GROWTH * rate + _PROOF_SHARE * self.tol <= room
-        return rate <= room
 
     def fits(self, lowering: Lowering) -> bool:
         """A residual is computed anew at every step: its rounding is like that of one product."""
@@ -173,7 +165,7 @@ def plan_preconditioned(
         if room is None:
             raise room_is_gone(demand, "preconditioned", relative, error)
         rate = _predicted(design, column)
-        if demand.fit(rate, room):
+        if demand.closes(rate, room):
             break
         # the spectrum is that of Gamma; with what the heads carry, a little may be missing
         target = min(room, target / 10)
@@ -183,7 +175,7 @@ def plan_preconditioned(
     if rounding is None and demand.dtype == "float64":
         stricter = replace(demand, rounding="guaranteed")
         room = stricter.room(relative, bound(design))
-        if room is not None and stricter.fit(rate, room):
+        if room is not None and stricter.closes(rate, room):
             demand, error = stricter, bound(design)
     layers = 2 * design.count
     if layers > demand.max_layers:

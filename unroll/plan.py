@@ -19,6 +19,7 @@ from unroll.gate_design import OUTPUTS, scaled_spectrum
 from unroll.gate_network import GateNetwork
 from unroll.gaussian_process import GaussianProcess
 from unroll.methods import METHODS, Method, get_method, iterate
+from unroll.methods.boundary import BoundaryCorrection
 from unroll.methods.eigenmodes import Eigenmodes, temporal_modes
 from unroll.methods.inverse_symbol import InverseSymbol
 from unroll.relu_product import ReluProducts
@@ -38,7 +39,8 @@ from unroll.validation import (
 
 __all__ = ["METHOD_NAMES", "ErrorBudget", "Plan"]
 
-METHOD_NAMES = (*METHODS, "preconditioned", "spectral")
+METHOD_NAMES = (*METHODS, "preconditioned", "boundary", "spectral")
+_WITHOUT_LOWERING = ("boundary", "spectral")
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ class Plan:
     method_name
         Which method is unrolled.
     lowering
-        What the attention heads realise, with its parameters; ``None`` for the direct method,
-        whose heads are eigenmodes.
+        What the attention heads realise, with its parameters; ``None`` for the direct methods,
+        which have heads of their own.
     depth
         Number of iterates ``s_1, ..., s_depth``.
     spectrum
@@ -108,6 +110,8 @@ class Plan:
         How ``tol`` is spent.
     preconditioner
         For ``"preconditioned"``: gates of its Fourier heads, and step sizes.
+    boundary
+        For ``"boundary"``: the heads of the circulant, and of the ends.
     modes
         For ``"spectral"``: the eigenmodes that have a head.
     products
@@ -132,12 +136,14 @@ class Plan:
     modes: Eigenmodes | None = None
     products: ReluProducts | None = None
     conditioning: GateNetwork | None = None
+    boundary: BoundaryCorrection | None = None
 
     def __post_init__(self) -> None:
         choice("method", self.method_name, METHOD_NAMES)
         for field, needed in (
-            ("lowering", self.method_name != "spectral"),
+            ("lowering", self.method_name not in _WITHOUT_LOWERING),
             ("preconditioner", self.method_name == "preconditioned"),
+            ("boundary", self.method_name == "boundary"),
             ("modes", self.method_name == "spectral"),
         ):
             value = getattr(self, field)
@@ -209,16 +215,18 @@ class Plan:
     @property
     def attention(self) -> str:
         """Name of the attention mechanism."""
-        return "eigenmodes" if self.lowering is None else self.lowering.name
+        if self.lowering is None:
+            return "eigenmodes" if self.boundary is None else "fourier and ends"
+        return self.lowering.name
 
     @property
     def layers(self) -> int:
-        """Number of blocks: two for each step with a preconditioner, else one; more where
-        products by ReLUs take blocks of their own.
+        """Number of blocks: two for each step with a preconditioner, and for a circulant and its
+        ends, else one; more where products by ReLUs take blocks of their own.
         """
         if self.products is not None:
             return self.products.layers(self.depth)
-        return self.depth * (2 if self.preconditioner else 1)
+        return self.depth * (2 if self.preconditioner or self.boundary else 1)
 
     @property
     def heads(self) -> int:
@@ -226,6 +234,8 @@ class Plan:
         counts = [] if self.lowering is None else [self.lowering.heads]
         if self.preconditioner is not None:
             counts.append(len(self.preconditioner.symbol))
+        if self.boundary is not None:
+            counts += [len(self.boundary.symbol), self.boundary.heads]
         return max(counts + ([] if self.modes is None else [len(self.modes.values)]))
 
     @property
@@ -283,6 +293,8 @@ class Plan:
         if self.modes is not None:
             vectors = temporal_modes(gp.kernel, gp.frames)[1][:, : len(self.modes.values)]
             return iter([self.modes.run(vectors, gp.spatial_cov, b, times)])
+        if self.boundary is not None:
+            return iter([self.boundary.run(gp.spatial_cov, b, times)])
         assert self.lowering is not None
         if self.preconditioner is not None:
             column = gp.kernel.autocov(np.arange(gp.frames))
@@ -329,6 +341,7 @@ class Plan:
             **document,
             "lowering": self.lowering.to_dict() if self.lowering else None,
             "preconditioner": self.preconditioner.to_dict() if self.preconditioner else None,
+            "boundary": self.boundary.to_dict() if self.boundary else None,
             "modes": self.modes.to_dict() if self.modes else None,
             "products": self.products.to_dict() if self.products else None,
             "conditioning": self.conditioning.to_dict() if self.conditioning else None,
@@ -347,11 +360,13 @@ class Plan:
             lowering = values.pop("lowering")
             preconditioner, modes = values.pop("preconditioner"), values.pop("modes")
             products, network = values.pop("products"), values.pop("conditioning")
+            boundary = values.pop("boundary")
             return cls(
                 gp=GaussianProcess.from_dict(problem),
                 method_name=values.pop("method"),
                 lowering=lowering_from_dict(lowering) if lowering else None,
                 preconditioner=InverseSymbol.from_dict(preconditioner) if preconditioner else None,
+                boundary=BoundaryCorrection.from_dict(boundary) if boundary else None,
                 modes=Eigenmodes.from_dict(modes) if modes else None,
                 products=ReluProducts.from_dict(products) if products else None,
                 conditioning=GateNetwork.from_dict(network) if network else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unroll.attention import LOWERINGS
+from unroll.boundary_plans import plan_boundary
 from unroll.candidates import best_plan
 from unroll.direct_plans import plan_direct, plan_preconditioned
 from unroll.errors import ArgumentError
@@ -53,14 +54,15 @@ def make_plan(
         The problem.
     method
         ``"gradient"``, ``"neumann"`` or ``"chebyshev"`` (the default); ``"preconditioned"`` (a
-        handful of steps, two layers each) or ``"spectral"`` (one layer, a head per eigenmode);
+        handful of steps, two layers each), ``"boundary"`` (two layers, for a circulant and for
+        the ends) or ``"spectral"`` (one layer, a head per eigenmode);
         ``"auto"`` picks the method and the attention that are best by ``objective``
         (`unroll.candidates`).
     attention
         ``"softmax"`` (one head with attention sinks, the default), ``"relu"`` (lag heads),
         ``"alibi"`` (a softmax head with a linear bias per exponential; for kernels that are close
         to a sum of exponentials) or ``"fourier"`` (linear attention, a head per frequency).
-        ``"spectral"`` has heads of its own and takes none.
+        ``"boundary"`` and ``"spectral"`` have heads of their own and take none.
     tol
         Relative root-mean-square score error, ``tol < 1``, uniformly over the range of t.
     t_min, t_max
@@ -81,7 +83,7 @@ def make_plan(
     rounding
         How rounding is budgeted: ``"guaranteed"`` (a bound, the default in float64) or
         ``"measured"`` (an estimate, and the default, for float32, where the bound is far above what
-        is seen). For ``"preconditioned"`` and ``"spectral"`` the estimate is there in float64 too:
+        is seen). For the methods of a few layers the estimate is there in float64 too:
         it is the default where the bound does not fit into ``tol`` with the same number of steps.
         See `unroll.rounding`.
     max_layers
@@ -173,9 +175,9 @@ def make_plan(
         return best_plan(gp, attention=attention, objective=objective or "depth", **common)
     if objective is not None:
         raise ArgumentError("objective", objective, "belongs to method='auto'", "leave it out")
-    if method == "spectral" and attention is not None:
+    if method in ("boundary", "spectral") and attention is not None:
         raise ArgumentError(
-            "attention", attention, "has no place in method 'spectral'", "leave it out"
+            "attention", attention, f"has no place in method {method!r}", "leave it out"
         )
     attention = choice("attention", "softmax" if attention is None else attention, LOWERINGS)
     if gp.frame_times is not None and not first_order:
@@ -186,6 +188,8 @@ def make_plan(
     if conditioning == "mlp" and not first_order:
         gates = gp.frames * gp.channels
         raise no_network(method, gates, spectrum, common["t_min"], common["t_max"], common["tol"])
+    if method == "boundary":
+        return plan_boundary(gp, spectrum, rounding, **common)
     if method == "spectral":
         return plan_direct(gp, spectrum, rounding, **common)
     if method == "preconditioned":

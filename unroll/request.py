@@ -28,11 +28,14 @@ from unroll.rounding import guaranteed_rounding
 from unroll.schedules import alpha_sq
 from unroll.spectrum import Spectrum, spatial_bounds
 
-__all__ = ["RATE_SHARE", "Demand", "Request"]
+__all__ = ["PROOF_SHARE", "RATE_GROWTH", "RATE_SHARE", "Demand", "Request"]
 
 # What must be left of tol for the rate. Splitting a tolerance costs depth only through its
 # logarithm.
 RATE_SHARE = 0.25
+# What a proof adds to a rate that was predicted at points: a share of it, and a share of tol for
+# interpolation in t.
+RATE_GROWTH, PROOF_SHARE = 1.03, 0.011
 _ASKED = ("gp", "spectrum", "tol", "t_min", "t_max", "dtype", "activation")
 # What a network may cost: units grow like the cube root of its inverse.
 _GATE_SHARE = 0.2
@@ -69,6 +72,12 @@ class Demand(ABC):
         """What is left of ``tol`` for the rate; ``None`` where that is too little."""
         room = self.tol * (1 - _OUTWARD_MARGIN) - (1 + self.tol) * relative - rounding
         return room if room >= RATE_SHARE * self.tol else None
+
+    def closes(self, rate: float, room: float) -> bool:
+        """Whether a predicted rate fits, for a guarantee with what its proof adds."""
+        if self.rounding == "guaranteed":
+            return RATE_GROWTH * rate + PROOF_SHARE * self.tol <= room
+        return rate <= room
 
     def plan(self, **choices: Any) -> Plan:
         """The plan with these choices, everything else as it was asked for."""

@@ -87,6 +87,6 @@ def guaranteed_boundary_rounding(
     corrected = (gp.frames + heads + 2 * (rank + 3) + 2 * gate + 8) * reach * data
 
     inputs = (mixing + 14) * both * (circulant + reach)
-    total = u * (fourier + corrected + inputs + 2 * mixing + 2)
+    total = u * float(fourier + corrected + inputs + 2 * mixing + 2)
     longest = (gp.frames + 2 * count + heads + 2 * rank + 100) * u
     return total * (1 + 2 * total) * (1 + 4 * longest) if total < 0.25 else math.inf

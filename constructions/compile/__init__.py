@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from constructions.architecture import Architecture
+from constructions.compile.boundary import compile_boundary
 from constructions.compile.first_order import compile_first_order, iterate_channel
 from constructions.compile.paper import compile_paper
 from constructions.compile.preconditioned import compile_preconditioned
@@ -16,6 +17,7 @@ from unroll.plan import Plan
 __all__ = ["check_fit", "compile_plan", "iterate_blocks", "iterate_channel"]
 
 _RECIPES: dict[str, Callable[[Plan], Weights]] = {
+    "boundary": compile_boundary,
     "preconditioned": compile_preconditioned,
     "spectral": compile_spectral,
 }

@@ -19,11 +19,21 @@ from unroll.plan import Plan
 
 __all__ = [
     "block_shape",
+    "circulant_amplitudes",
     "copy_layer",
     "gate_table",
     "position_groups",
     "positions",
 ]
+
+
+def circulant_amplitudes(period: int) -> np.ndarray:
+    """``1 / C`` for the frequencies 0 and ``C / 2``, twice that for those that come in pairs."""
+    amplitudes = np.full(period // 2 + 1, 2 / period)
+    amplitudes[0] /= 2
+    if period % 2 == 0:
+        amplitudes[-1] /= 2
+    return amplitudes
 
 
 def copy_layer(stream: ResidualStream, sources: Sequence[str], target: str) -> FeedForwardWeights:

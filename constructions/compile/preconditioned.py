@@ -27,6 +27,7 @@ import numpy as np
 from constructions.architecture import Architecture
 from constructions.compile.common import (
     block_shape,
+    circulant_amplitudes,
     copy_layer,
     gate_table,
     position_groups,
@@ -124,7 +125,7 @@ def _correction(plan: Plan, stream: ResidualStream, mu: np.ndarray) -> BlockWeig
     steps = {(f"eta[{a}]", "s"): -np.eye(channels)[a] for a in range(channels)}
     return BlockWeights(
         attention=LinearAttentionWeights(
-            amplitude=_amplitudes(preconditioner.period),
+            amplitude=circulant_amplitudes(preconditioner.period),
             value=stream.read("r"),
             output=stream.write("s", np.eye(channels)),
             turns=np.arange(len(preconditioner.symbol)) / preconditioner.period,
@@ -138,12 +139,3 @@ def _correction(plan: Plan, stream: ResidualStream, mu: np.ndarray) -> BlockWeig
             feed_forward_scale=gate_table(stream, features, {("1", "r"): -1.0}),
         ),
     )
-
-
-def _amplitudes(period: int) -> np.ndarray:
-    """``1 / C`` for the frequencies 0 and ``C / 2``, twice that for those that come in pairs."""
-    amplitudes = np.full(period // 2 + 1, 2 / period)
-    amplitudes[0] /= 2
-    if period % 2 == 0:
-        amplitudes[-1] /= 2
-    return amplitudes

@@ -21,7 +21,7 @@ _DOUBLINGS = 3
 _ROUNDING = 1e-13  # negative eigenvalues this small, against the largest, are rounding
 
 
-def embed(kernel: Kernel, frames: int) -> tuple[int, Array]:
+def embed(kernel: Kernel, frames: int, *, longer: int = 1) -> tuple[int, Array]:
     """Period and eigenvalues of a circulant that holds ``Gamma``.
 
     Parameters
@@ -30,13 +30,15 @@ def embed(kernel: Kernel, frames: int) -> tuple[int, Array]:
         The temporal kernel; the circle kernel keeps its own period.
     frames
         ``N >= 1``.
+    longer
+        Power of two that the smallest period is multiplied with; a circle cannot be longer.
 
     Returns
     -------
     period
-        ``C``, the smallest power of two from ``2 N`` on whose circulant is positive semidefinite,
-        but at most ``2^3`` times the first: powers of two make ``m / C``, and so the position
-        features, exact.
+        ``C``, the smallest power of two from ``2 N longer`` on whose circulant is positive
+        semidefinite, but at most ``2^3`` times the first: powers of two make ``m / C``, and so the
+        position features, exact.
     symbol
         ``f_0, ..., f_{C/2}``; negative eigenvalues are set to 0.
 
@@ -49,7 +51,7 @@ def embed(kernel: Kernel, frames: int) -> tuple[int, Array]:
     if isinstance(kernel, CircleExponential):
         kernel.tail_sum(frames - 1, frames)  # refuses a circle that is too small
         return kernel.period, np.maximum(_symbol(kernel, kernel.period), 0.0)
-    period = 2 << (frames - 1).bit_length()
+    period = longer * (2 << (frames - 1).bit_length())
     symbol = _symbol(kernel, period)
     for _ in range(_DOUBLINGS):
         if symbol.min() >= -_ROUNDING * symbol.max():
