@@ -44,6 +44,7 @@ WAYS = [
     ("preconditioned", "fourier"),
     ("preconditioned", "alibi"),
     ("preconditioned", "relu"),
+    ("boundary", None),
     ("spectral", None),
 ]
 SPATIAL = np.array([[1.0, 0.6], [0.6, 2.0]])
@@ -88,7 +89,7 @@ def test_the_four_links(name: str, method: str, attention: str | None) -> None:
         assert exact(torch_twin) <= plan.budget.total <= plan.tol
 
 
-@pytest.mark.parametrize(("method", "attention"), WAYS[:2] + WAYS[-1:])
+@pytest.mark.parametrize(("method", "attention"), WAYS[:2] + WAYS[-2:])
 @pytest.mark.parametrize("name", ["exponential", "polynomial", "logarithmic"])
 def test_float32(name: str, method: str, attention: str | None) -> None:
     plan = planned(name, method, attention, tol=1e-3, dtype="float32")
@@ -99,7 +100,7 @@ def test_float32(name: str, method: str, attention: str | None) -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(ours.problems(max_frames=10, mean_scale=1.0), st.sampled_from(WAYS[:2] + WAYS[-1:]))
+@given(ours.problems(max_frames=10, mean_scale=1.0), st.sampled_from(WAYS[:2] + WAYS[-2:]))
 def test_many_problems(gp: GaussianProcess, way: tuple[str, str | None]) -> None:
     plan = make_plan(gp, method=way[0], attention=way[1], tol=1e-6)
     for where in (0.0, 0.7):
@@ -107,9 +108,9 @@ def test_many_problems(gp: GaussianProcess, way: tuple[str, str | None]) -> None
         assert exact(model_outputs(plan, exact.inputs, exact.t)) <= plan.tol
 
 
-@pytest.mark.parametrize(("method", "attention"), WAYS[:1] + WAYS[-1:])
-def test_few_steps_and_one_block(method: str, attention: str | None) -> None:
-    """At most six steps (two blocks each) in every regime, one block for the direct method."""
+@pytest.mark.parametrize(("method", "attention"), WAYS[:1] + WAYS[-2:])
+def test_few_steps_and_few_blocks(method: str, attention: str | None) -> None:
+    """At most six steps (two blocks each) in every regime, one or two blocks for the others."""
     for name in ("exponential", "polynomial", "slow polynomial", "logarithmic"):
         plan = planned(name, method, attention)
         assert plan.layers == (1 if method == "spectral" else 2 * plan.depth)
@@ -194,12 +195,21 @@ def test_refusals() -> None:
     gp = problem("exponential")
     with pytest.raises(ArgumentError, match="has no place in method 'spectral'"):
         make_plan(gp, method="spectral", attention="softmax")
+    with pytest.raises(ArgumentError, match="has no place in method 'boundary'"):
+        make_plan(gp, method="boundary", attention="fourier")
+    with pytest.raises(ArgumentError, match="needs 2 layers"):
+        make_plan(gp, method="boundary", max_layers=1)
+    with pytest.raises(
+        ArgumentError, match=r"out of reach of method 'boundary'.* method='spectral'"
+    ):
+        make_plan(GaussianProcess(Exponential(3.0, 2.0), 40, SPATIAL), method="boundary", tol=1e-10)
     with pytest.raises(ArgumentError, match=r"rounding=guaranteed: leaves no choice of method"):
         make_plan(gp, method="auto", rounding="guaranteed")
     with pytest.raises(ArgumentError, match="leaves no room in float32"):
         make_plan(gp, method="preconditioned", dtype="float32", tol=1e-9)
-    with pytest.raises(ArgumentError, match="leaves no room in float32"):
-        make_plan(gp, method="spectral", dtype="float32", tol=1e-9)
+    for direct in ("spectral", "boundary"):
+        with pytest.raises(ArgumentError, match="leaves no room in float32"):
+            make_plan(gp, method=direct, dtype="float32", tol=1e-7)
     with pytest.raises(ArgumentError, match=r"needs \d+ layers"):
         make_plan(gp, method="preconditioned", max_layers=3)
     with pytest.raises(ArgumentError, match="belongs to method='auto'"):

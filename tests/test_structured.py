@@ -38,6 +38,7 @@ METHODS = [
     ("preconditioned", "alibi"),
     ("preconditioned", "fourier"),
     ("preconditioned", "relu"),
+    ("boundary", None),
     ("spectral", None),
     ("gradient", "softmax"),
     ("chebyshev", "softmax"),
@@ -164,6 +165,7 @@ def test_long_sequences(
         ("preconditioned", "alibi", {"matrix", "circulant"}, {"scan", "circulant"}),
         ("preconditioned", "fourier", {"matrix", "circulant"}, {"convolution", "circulant"}),
         ("chebyshev", "relu", {"matrix"}, {"convolution"}),
+        ("boundary", None, {"circulant", "mixtures"}, {"circulant", "mixtures"}),
         ("spectral", None, {"features"}, {"features"}),
     ],
 )
@@ -259,12 +261,14 @@ def tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 @pytest.mark.parametrize("length", ["long"], indirect=True)
-@pytest.mark.parametrize(("method", "attention"), [*METHODS[:5], METHODS[-1]])
+@pytest.mark.parametrize(("method", "attention"), [*METHODS[:6], METHODS[-1]])
 def test_every_weight_counts(method: str, attention: str | None, length: str) -> None:
     """One entry of every tensor is changed: the result changes as that of the plain model."""
-    tolerance = 1e-4 if method == "preconditioned" else 0.3  # several steps, few blocks
+    tolerance = (
+        1e-4 if method in ("boundary", "preconditioned") else 0.3
+    )  # several steps, few blocks
     model = model_of(method=method, attention=attention, mean=True, tol=tolerance)
-    assert method == "spectral" or len(model.blocks) >= 4
+    assert method in ("boundary", "spectral") or len(model.blocks) >= 4
     fast, v, rng = accelerate(model), noisy(model), np.random.default_rng(0)
     seen, earlier = set(), len(model.blocks) - 2
     for name, tensor in tensors(model):
@@ -367,7 +371,7 @@ def test_time_weights_without_a_meaning_give_nan(method: str) -> None:
 # --- gradients
 
 
-@pytest.mark.parametrize(("method", "attention"), [*METHODS[:5], METHODS[-1]])
+@pytest.mark.parametrize(("method", "attention"), [*METHODS[:6], METHODS[-1]])
 def test_gradients_of_sequences_and_times(method: str, attention: str | None, length: str) -> None:
     model = model_of(frames=5, method=method, attention=attention, mean=True, tol=0.3)
     fast = accelerate(model)

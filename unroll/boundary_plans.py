@@ -20,6 +20,9 @@ from unroll.spectrum import Spectrum
 
 __all__ = ["plan_boundary"]
 
+# Of tol, for the rate: it is nearly the same for every t, and a few samples that measure it spread.
+_SHARE = 0.5
+
 
 @dataclass(frozen=True)
 class _Boundary(Demand):
@@ -81,7 +84,7 @@ def plan_boundary(
     for model in models:
         demand = _Boundary(gp=gp, spectrum=spectrum, rounding=model, **common)
         # what rounding costs hardly depends on the heads: a few tries are enough
-        target = (demand.tol * (1 - PROOF_SHARE)) / RATE_GROWTH
+        target = _SHARE * demand.tol
         for _ in range(3):
             design, rate = demand.design(target)
             error = demand.rounding_error(design)
@@ -96,5 +99,5 @@ def plan_boundary(
                     budget=ErrorBudget(rate, 0.0, error),
                     boundary=design,
                 )
-            target = (room - PROOF_SHARE * demand.tol) / RATE_GROWTH
+            target = min(target, (room - PROOF_SHARE * demand.tol) / RATE_GROWTH)
     raise room_is_gone(demand, "boundary", 0.0, error)

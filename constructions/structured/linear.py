@@ -1,4 +1,4 @@
-"""Linear attention: a circulant, a Toeplitz matrix, or two matrix products.
+"""Linear attention: a circulant, a Toeplitz matrix, or a few matrix products.
 
 Without gates the sum of all heads on sinusoids is a function of the lag, whatever the frequencies.
 With a gate of its own for each head it is a circulant, if the frequencies are multiples of one.
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from constructions.layers import LinearAttention
 from constructions.structured.convolution import Circulant
-from constructions.structured.mixing import Features, Gates, Mixing
+from constructions.structured.mixing import Features, Gates, Mixing, Mixtures
 from constructions.structured.toeplitz import toeplitz
 
 __all__ = ["read_linear"]
@@ -35,8 +35,7 @@ def read_linear(layer: LinearAttention, position: Tensor | None, frames: int) ->
     if layer.turns is None:
         if position is None:
             return None
-        query, key = position.double() @ w["query"], position.double() @ w["key"]
-        return Features(query, key, Gates(amplitude, poles, baseline), dtype)
+        return _read_positions(position.double(), w, Gates(amplitude, poles, baseline), dtype)
     turns = w["turns"]
     grid = _grid(turns)
     if poles is None:
@@ -48,6 +47,20 @@ def read_linear(layer: LinearAttention, position: Tensor | None, frames: int) ->
     waves = torch.stack([torch.cos(phase), torch.sin(phase)], dim=-1).flatten(1)
     doubled = Gates(amplitude.repeat_interleave(2), poles.repeat_interleave(2, dim=0), baseline)
     return Features(waves, waves, doubled, dtype)
+
+
+def _read_positions(
+    position: Tensor, w: dict[str, Tensor], gates: Gates, dtype: torch.dtype
+) -> Mixing:
+    """Queries and keys are mixtures of position channels: of a few, where heads are many."""
+    channels = [torch.nonzero(w[name].any(1)).flatten() for name in ("query", "key")]
+    (ends, asked), (starts, offered) = (
+        (position[:, used], w[name][used])
+        for name, used in zip(("query", "key"), channels, strict=True)
+    )
+    if ends.shape[1] + starts.shape[1] < asked.shape[1]:
+        return Mixtures((ends, asked), (starts, offered), gates, dtype)
+    return Features(ends @ asked, starts @ offered, gates, dtype)
 
 
 def _phases(turns: Tensor, frame: Tensor) -> Tensor:

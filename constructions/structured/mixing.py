@@ -1,4 +1,4 @@
-"""What an attention layer does along the frames: the interface, and the two dense forms."""
+"""What an attention layer does along the frames: the interface, and the dense forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from constructions.structured.channels import Factor, across, times
 from constructions.structured.moment import Moment
 from unroll.methods.gates import resolvent
 
-__all__ = ["Dense", "Features", "Gates", "Mixing"]
+__all__ = ["Dense", "Features", "Gates", "Mixing", "Mixtures"]
 
 
 class Mixing(ABC):
@@ -143,3 +143,51 @@ class Features(Mixing):
     def apply(self, x: Tensor, prepared: Tensor) -> Tensor:
         """Sums over frames, scaled and read."""
         return across(across(x, self._key) * prepared, self._query)
+
+
+class Mixtures(Mixing):
+    """Linear attention whose many heads read mixtures of a few channels, ``O(N r)``.
+
+    The sum over heads is a small matrix ``sum_h gate_h c_h d_h^T`` between these channels, which
+    is known before the sequences are.
+
+    Parameters
+    ----------
+    query, key
+        Channels (n, r) and the mixtures of them (r, H), float64.
+    gates
+        What scales the heads.
+    """
+
+    name = "mixtures"
+
+    def __init__(
+        self,
+        query: tuple[Tensor, Tensor],
+        key: tuple[Tensor, Tensor],
+        gates: Gates,
+        dtype: torch.dtype,
+    ) -> None:
+        self._key = key[0].T.to(dtype).contiguous().T
+        self._query = query[0].to(dtype).contiguous().T
+        self._asked, self._offered = query[1].T.contiguous(), key[1].contiguous()
+        self._gates = gates
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the channels."""
+        return self._key.dtype
+
+    def prepare(self, moment: Moment, scale: Factor | None, diagonal: Factor | None) -> Tensor:
+        """The matrices (U or 1, r, r), or (M, U or 1, r, r) for several diffusion times."""
+        gates = times(scale, self._gates(moment))
+        return ((self._offered * gates[..., None, :]) @ self._asked).to(self.dtype)
+
+    def apply(self, x: Tensor, prepared: Tensor) -> Tensor:
+        """Sums over frames, mixed and read."""
+        sums = across(x, self._key)
+        if prepared.ndim == 3 and len(prepared) == 1:
+            mixed = across(sums, prepared[0])
+        else:
+            mixed = (sums[..., None, :] @ prepared)[..., 0, :]
+        return across(mixed, self._query)

@@ -24,7 +24,7 @@ from scipy.linalg import toeplitz
 
 from unroll.errors import ArgumentError
 from unroll.kernels import Kernel
-from unroll.methods.boundary_design import Heads, fewest_heads
+from unroll.methods.boundary_design import Heads, fewest_heads, smallest_rank
 from unroll.methods.boundary_systems import BoundarySystems, mirrored
 from unroll.methods.embedding import block_product, embed
 from unroll.methods.gates import resolvent
@@ -44,7 +44,7 @@ from unroll.validation import (
 __all__ = ["BoundaryCorrection"]
 
 _LONGER = (1, 2, 4, 8)  # periods that are tried, over that of the embedding
-_FEW = 32  # vectors: longer periods seldom save more heads than they cost
+_FEW = 32  # vectors: longer periods cost more heads than they save
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,9 @@ class BoundaryCorrection:
         t_max: float,
         tol: float,
     ) -> tuple[BoundaryCorrection, float] | None:
-        """The correction with the fewest heads that leaves at most `tol`, and what it leaves.
+        """The correction with the fewest vectors that leaves at most `tol`, and what it leaves.
 
-        Longer periods are tried where many vectors are needed, or where none are enough.
-        ``None`` where that does not help.
+        Longer periods are tried where many vectors are needed. ``None`` where none are enough.
 
         Parameters
         ----------
@@ -158,22 +157,20 @@ class BoundaryCorrection:
         """
         tol = in_range("tol", tol, 0.0, 1.0, low_open=True, high_open=True)
         log_range = log_noise_range(spatial_eigenvalues, t_min, t_max)
-        best, tried = None, set()
+        found: dict[int, tuple[int, BoundarySystems]] = {}
         for longer in _LONGER:
             period, symbol = embed(kernel, integer("frames", frames, 1), longer=longer)
-            if period in tried:
-                continue
-            tried.add(period)
             systems = BoundarySystems(kernel, frames, log_range, period, symbol)
-            heads = fewest_heads(systems, tol)
-            if heads is None:
-                continue
-            found = cls._of(systems, heads)
-            if best is None or len(symbol) + found.heads < len(best[0].symbol) + best[0].heads:
-                best = found, heads.error
-            if found.rank <= _FEW:
-                break
-        return best
+            rank = smallest_rank(systems, tol) if period not in found else None
+            if rank is not None:
+                found[period] = rank, systems
+                if rank <= _FEW:
+                    break
+        for rank, systems in sorted(found.values(), key=lambda pair: pair[0]):
+            heads = fewest_heads(systems, rank, tol)
+            if heads is not None:
+                return cls._of(systems, heads), heads.error
+        return None
 
     @classmethod
     def _of(cls, systems: BoundarySystems, heads: Heads) -> BoundaryCorrection:

@@ -24,7 +24,7 @@ from scipy.linalg import solve_continuous_lyapunov
 from unroll.methods.boundary_systems import BoundarySystems, Half
 from unroll.validation import Array
 
-__all__ = ["Heads", "fewest_heads"]
+__all__ = ["Heads", "fewest_heads", "smallest_rank"]
 
 _POLES = range(6, 31, 2)
 _ROUNDING = 1e-13
@@ -58,37 +58,33 @@ class Heads:
     error: float
 
 
-def fewest_heads(systems: BoundarySystems, tol: float) -> Heads | None:
-    """The fewest vectors and poles that leave at most `tol`; ``None`` where all leave more."""
-    halves = systems.halves
-    sizes = np.concatenate([half.sizes for half in halves])
-    owner = np.concatenate([np.full(len(half.sizes), k) for k, half in enumerate(halves)])
-    order = np.argsort(-sizes)
-    low, high = 1, len(order)
-    while low < high:  # the fewest vectors whose best matrices leave little enough
+def smallest_rank(systems: BoundarySystems, tol: float) -> int | None:
+    """The fewest vectors whose best matrices leave little enough; ``None`` where all leave more."""
+    low, high = 1, sum(len(half.sizes) for half in systems.halves) + 1
+    most = high
+    while low < high:
         middle = (low + high) // 2
-        if _floor(halves, _counts(owner[order[:middle]], len(halves))) <= _SHARES[0] * tol:
-            high = middle
-        else:
-            low = middle + 1
-    for rank in (low, min(low + 4, len(order)), len(order)):
-        counts = _counts(owner[order[:rank]], len(halves))
-        best = [_matrices(half, count) for half, count in zip(halves, counts, strict=True)]
-        if _error(halves, best) > tol:
-            continue
-        for count in _POLES:
-            heads = _fitted(systems, counts, best, count, tol)
-            if heads.error <= tol:
-                return heads
+        left = _error(systems.halves, _best(systems, middle)) if middle < most else 0.0
+        low, high = (low, middle) if left <= _SHARES[0] * tol else (middle + 1, high)
+    return low if low < most else None
+
+
+def fewest_heads(systems: BoundarySystems, rank: int, tol: float) -> Heads | None:
+    """The fewest poles with which so many vectors leave at most `tol`; ``None`` for none."""
+    best = _best(systems, rank)
+    for count in _POLES:
+        heads = _fitted(systems, best, count, tol)
+        if heads.error <= tol:
+            return heads
     return None
 
 
-def _counts(owners: Array, halves: int) -> list[int]:
-    return [int(np.sum(owners == k)) for k in range(halves)]
-
-
-def _floor(halves: list[Half], counts: list[int]) -> float:
-    return _error(halves, [_matrices(h, c) for h, c in zip(halves, counts, strict=True)])
+def _best(systems: BoundarySystems, rank: int) -> list[Array]:
+    """The best matrices of each half with the most useful vectors of both."""
+    halves = systems.halves
+    order = np.argsort(-np.concatenate([half.sizes for half in halves]))[:rank]
+    owner = np.repeat(np.arange(len(halves)), [len(half.sizes) for half in halves])[order]
+    return [_matrices(half, int(np.sum(owner == k))) for k, half in enumerate(halves)]
 
 
 def _matrices(half: Half, rank: int) -> Array:
@@ -116,10 +112,9 @@ def _error(halves: list[Half], matrices: list[Array]) -> float:
     return float(np.sqrt(np.max(squares)))
 
 
-def _fitted(
-    systems: BoundarySystems, counts: list[int], best: list[Array], poles: int, tol: float
-) -> Heads:
+def _fitted(systems: BoundarySystems, best: list[Array], poles: int, tol: float) -> Heads:
     """The heads of so many poles, without those that do not matter."""
+    counts = [matrices.shape[-1] for matrices in best]
     smallest = max(0.9 * float(systems.symbol.min()), _SMALLEST_POLE * float(systems.x.min()))
     places = np.geomspace(smallest, float(systems.symbol.max()), poles)
     heads = []
