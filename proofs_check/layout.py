@@ -23,6 +23,8 @@ _NO_LINEAR = {"pair_bias": False, "sinusoids": False, "gated": False, "baseline"
 _NO_SCORES = {"relative_bias": False, "pair_bias": False, "sinks": 0}
 _SINUSOIDS = {"score": "linear", "score_channels": 2, "sinusoids": True} | _NO_SCORES
 
+_RANK_ONE = {"score": "linear", "score_channels": 1, "sinusoids": False} | _NO_SCORES
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -82,6 +84,8 @@ def layout_of(plan: Plan) -> Layout:
         return _first_order(plan)
     if plan.preconditioner is not None:
         return _preconditioned(plan)
+    if plan.boundary is not None:
+        return _boundary(plan)
     if plan.modes is not None:
         return _spectral(plan)
     raise CertificateError(f"plan.method={plan.method_name!r}: the audit does not understand it")
@@ -137,24 +141,34 @@ def _preconditioned(plan: Plan) -> Layout:
     )
 
 
+def _boundary(plan: Plan) -> Layout:
+    design, d = plan.boundary, plan.gp.channels
+    assert design is not None
+    shared = {"value_channels": d, "gated": True, "baseline": False}
+    waves = _SINUSOIDS | shared | {"heads": len(design.symbol)}
+    ends = _RANK_ONE | shared | {"heads": design.heads}
+    return Layout(
+        groups=_groups(plan, "s") | {"ends": design.rank},
+        kinds={"circulant": Kind(waves, 2, 0), "ends": Kind(ends, 2, 0)},
+        blocks=["circulant", "ends"],
+        time_steps=1,
+        time_terms=0,
+        time={},
+        free_groups=False,
+        two_ended=(False,),
+    )
+
+
 def _spectral(plan: Plan) -> Layout:
     d, modes = plan.gp.channels, plan.modes
     assert modes is not None
     floor = modes.floor is not None
-    attention = {
-        "score": "linear",
-        "heads": len(modes.values),
-        "score_channels": 1,
-        "value_channels": d,
-        "sinusoids": False,
-        "gated": True,
-        "baseline": floor,
-    }
+    attention = {"heads": len(modes.values), "value_channels": d, "gated": True, "baseline": floor}
     listens = 2 + 2 * d * floor
     hidden = None if floor else 0
     return Layout(
         groups=_groups(plan, "s") | {"modes": len(modes.values)},
-        kinds={"direct": Kind(attention | _NO_SCORES, listens, hidden)},
+        kinds={"direct": Kind(_RANK_ONE | attention, listens, hidden)},
         blocks=["direct"],
         time_steps=1,
         time_terms=int(floor),

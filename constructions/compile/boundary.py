@@ -66,7 +66,7 @@ def compile_boundary(plan: Plan) -> Weights:
             blocks=("circulant", "ends"),
             two_ended=False,
             activation=plan.activation,
-            time_features="spectral",
+            time_features="boundary",
             time_steps=1,
             time_terms=0,
             t_min=plan.t_min,

@@ -64,6 +64,8 @@ def feature_set(architecture: Architecture) -> FeatureSet | NetworkFeatures:
         return InverseSymbolFeatures(steps, architecture.time_terms)
     if name == "paper":
         return TokenFeatures()
+    if name == "boundary":
+        return EigenmodeFeatures(baseline=False)
     if name == "spectral":
         return EigenmodeFeatures(baseline=architecture.time_terms > 0)
     raise ArgumentError(
