@@ -95,7 +95,7 @@ class BoundaryCorrection:
         }
         for name, shape in shapes.items():
             value = finite_array(name, getattr(self, name))
-            if value.shape != shape and 0 not in shape:
+            if value.shape != shape or 0 in shape:
                 condition = f"must have shape {shape}, and has {value.shape}"
                 raise ArgumentError(name, value, condition, "design anew")
         if not all(sign in (1, -1) for sign in self.signs):
@@ -125,7 +125,7 @@ class BoundaryCorrection:
         """The numbers of all heads: ``ends`` (frames, rank) and ``read`` (rank, heads) beside
         ``period``, ``symbol``, ``poles`` and ``amplitudes``.
         """
-        read = np.array(self.read).reshape(self.heads, self.rank).T
+        read = np.array(self.read).T
         names = ("period", "symbol", "poles", "amplitudes")
         return {name: getattr(self, name) for name in names} | {"ends": self.ends, "read": read}
 
@@ -188,7 +188,7 @@ class BoundaryCorrection:
 
     def middle(self, x: Array) -> Array:
         """``sum_h rho_h c_h c_h^T / (x + p_h)``, array (..., rank, rank) for ``x`` (...,)."""
-        read = np.array(self.read).reshape(self.heads, self.rank).T
+        read = np.array(self.read).T
         gates = np.array(self.amplitudes) / (np.asarray(x)[..., None] + np.array(self.poles))
         result: Array = (read * gates[..., None, :]) @ read.T
         return result

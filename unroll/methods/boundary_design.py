@@ -123,6 +123,7 @@ def _fitted(systems: BoundarySystems, best: list[Array], poles: int, tol: float)
             heads += [(k, head) for head in _split(systems.x, half, matrices, places)]
     heads.sort(key=lambda head: head[1].size)
     kept = np.cumsum([head.size for _, head in heads]) > _SHARES[1] * tol
+    kept[-1] = True  # a block without heads is no block
     chosen = [head for head, wanted in zip(heads, kept, strict=True) if wanted]
     chosen.sort(key=lambda head: (head[1].pole, head[0]))
     starts = np.concatenate([[0], np.cumsum(counts)])
