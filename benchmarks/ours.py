@@ -19,10 +19,11 @@ from unroll.validation import Array
 
 #: Range of t that the models are built for, and the error promised there.
 T_MIN, T_MAX, TOL = 0.01, 5.0, 1e-6
-#: Up to this N one layer of rank-one heads is the model of choice, beyond it a few layers of
-#: Fourier heads.
-SPECTRAL_FRAMES = 256
+#: Up to this N one layer of rank-one heads is the model of choice, beyond it two layers: Fourier
+#: heads, and rank-one heads for the ends.
+SPECTRAL_FRAMES = 128
 SPECTRAL: dict[str, Any] = {"method": "spectral"}
+BOUNDARY: dict[str, Any] = {"method": "boundary"}
 PRECONDITIONED: dict[str, Any] = {"method": "preconditioned", "attention": "fourier"}
 
 
@@ -49,7 +50,7 @@ class Model(Method):
     @classmethod
     def options(cls, problem: Problem) -> dict[str, Any]:
         """Of `build`."""
-        return SPECTRAL if problem.frames <= SPECTRAL_FRAMES else PRECONDITIONED
+        return SPECTRAL if problem.frames <= SPECTRAL_FRAMES else BOUNDARY
 
     def setup(self, t: float) -> None:
         """Whatever depends on t alone."""
@@ -69,7 +70,7 @@ class Ours(Model):
 
 
 class Preconditioned(Model):
-    """Fourier heads where `Ours` takes rank-one heads."""
+    """An iteration with Fourier heads, whatever `Ours` takes."""
 
     name = "ours, preconditioned"
 
@@ -77,11 +78,6 @@ class Preconditioned(Model):
     def options(cls, problem: Problem) -> dict[str, Any]:
         """Of `build`."""
         return PRECONDITIONED
-
-    @classmethod
-    def refusal(cls, problem: Problem) -> str | None:
-        """Beyond, it is what `Ours` takes."""
-        return "see ours" if problem.frames > SPECTRAL_FRAMES else super().refusal(problem)
 
 
 class Plain(Model):
@@ -135,6 +131,7 @@ CONSTRUCTIONS: dict[str, dict[str, Any]] = {
     "chebyshev, softmax": {"method": "chebyshev", "attention": "softmax"},
     "preconditioned, softmax": {"method": "preconditioned", "attention": "softmax"},
     "preconditioned, fourier": PRECONDITIONED,
+    "boundary": BOUNDARY,
     "spectral": SPECTRAL,
 }
 #: Powers of N in the seconds of planning and building, by method, where they are above 1.2.

@@ -1,0 +1,171 @@
+"""DiT against UNet against maximum likelihood against hand-built, on the same sequences.
+
+*constructed* is the hand-built model of the fitted kernel; *twin* has the architecture of a
+hand-built Chebyshev model and random weights; *fine-tuned* starts from the hand-built weights of a
+kernel with half the length scale and is trained; *untuned* are these weights before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from constructions.build import build
+from constructions.learned.baselines import KINDS, constructed_from_fit, maximum_likelihood
+from constructions.learned.experiments.common import (
+    Settings,
+    data_of,
+    errors,
+    law_of,
+    process,
+    process_of,
+    trained,
+)
+from constructions.learned.experiments.table import Table, interval
+from constructions.learned.twin import fine_tunable, twin
+from constructions.learned.unet import UNet1d
+from constructions.unrolled import UnrolledTransformer
+from unroll.gaussian_process import GaussianProcess
+from unroll.kernels import Exponential, Kernel, Logarithmic
+
+__all__ = ["Config", "figure", "jobs", "measure", "summary"]
+
+NAME = "architectures"
+KERNELS: dict[str, Kernel] = {
+    "exponential": Exponential(4.0),
+    "logarithmic": Logarithmic(4.0, 1.0),
+}
+TRAINED = ("DiT", "UNet", "twin", "fine-tuned")
+OTHERS = ("constructed", "untuned", *KINDS)
+_TOL = 0.05  # of the Chebyshev models: a few blocks
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Kernels, models and the number of sequences."""
+
+    sequences: int = 512
+    kernels: tuple[str, ...] = tuple(KERNELS)
+
+    @classmethod
+    def small(cls) -> Config:
+        """A minute on two cores."""
+        return cls(
+            seeds=2,
+            steps=100,
+            batch=64,
+            width=32,
+            depth=2,
+            frames=8,
+            t_min=0.1,
+            sequences=256,
+            kernels=("exponential",),
+        )
+
+    @classmethod
+    def full(cls) -> Config:
+        """What the saved table was measured with."""
+        return cls()
+
+
+def jobs(config: Config) -> list[dict[str, Any]]:
+    """One for each model that is trained, kernel and seed; the others together."""
+    return [
+        config.job(
+            seed,
+            kernels=None,
+            sequences=config.sequences,
+            label=label,
+            model=model,
+            process=process(KERNELS[label], config.frames, config.channels),
+        )
+        for seed in range(config.seeds)
+        for label in config.kernels
+        for model in (*TRAINED, "others")
+    ]
+
+
+def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
+    """Errors by model."""
+    law = law_of(job)
+    data = data_of(law, job["sequences"], job["seed"])
+    if job["model"] != "others":
+        return {job["model"]: errors(_trained(job, data, device), law, job)}
+    span = {"t_min": job["t_min"], "t_max": job["t_max"]}
+    found: dict[str, Any] = {kind: maximum_likelihood(data, kind) for kind in KINDS}
+    found["constructed"] = constructed_from_fit(data, **span)
+    found["untuned"] = _hand_built(job, 0.5)
+    return {name: errors(model, law, job) for name, model in found.items()}
+
+
+def _trained(job: dict[str, Any], data: Any, device: str) -> Any:
+    if job["model"] == "DiT":
+        return trained(job, data, device)
+    if job["model"] == "UNet":
+        network = UNet1d(data.shape[1], data.shape[2], seed=job["seed"])
+        return trained(job, data, device, network)
+    if job["model"] == "twin":
+        return trained(job, data, device, twin(_hand_built(job, 1.0), seed=job["seed"]))
+    gentle = job | {"learning_rate": 1e-4}
+    return trained(gentle, data, device, fine_tunable(_hand_built(job, 0.5)))
+
+
+def _hand_built(job: dict[str, Any], stretched: float) -> UnrolledTransformer:
+    """A Chebyshev model of the process with another length scale."""
+    gp = process_of(job["process"])
+    kernel = type(gp.kernel)(**(vars_of(gp.kernel) | {"length_scale": 4.0 * stretched}))
+    problem = GaussianProcess(kernel, gp.frames, gp.spatial_cov)
+    return build(problem, method="chebyshev", tol=_TOL, t_min=job["t_min"], t_max=job["t_max"])
+
+
+def vars_of(kernel: Kernel) -> dict[str, Any]:
+    """The parameters of a kernel."""
+    names = ("length_scale", "exponent", "power")
+    return {name: getattr(kernel, name) for name in names if hasattr(kernel, name)}
+
+
+def summary(records: list[dict[str, Any]], config: Config) -> Table:
+    """Means and intervals, the best first."""
+    rows: list[dict[str, Any]] = []
+    found: list[str] = []
+    for label in config.kernels:
+        here = [r for r in records if r["label"] == label]
+        own = []
+        for model in (*TRAINED, *OTHERS):
+            values = [r[model] for r in here if model in r]
+            if values:
+                own.append(
+                    {
+                        "kernel": label,
+                        "model": model,
+                        "root": interval([e["root"] for e in values]),
+                        "relative": interval([e["relative"] for e in values]),
+                        "at t_min": interval([e["at_t_min"] for e in values]),
+                    }
+                )
+        own.sort(key=lambda row: float(row["root"].mean))
+        rows += own
+        best = [row for row in own if row["model"] in TRAINED][:1]
+        for row in best:
+            ratio = row["root"].mean / own[0]["root"].mean
+            found.append(
+                f"{label}: of the trained models {row['model']} is best, {ratio:.2g} times the "
+                f"error of {own[0]['model']}"
+            )
+    return Table(NAME, vars(config), rows, found)
+
+
+def figure(table: Table, axes: Any) -> None:
+    """Errors by model, a colour for each kernel."""
+    labels = list(dict.fromkeys(row["kernel"] for row in table.rows))
+    models = [row["model"] for row in table.where(kernel=labels[0])]
+    for k, label in enumerate(labels):
+        rows = {row["model"]: row["root"] for row in table.where(kernel=label)}
+        y = [models.index(m) + 0.2 * k for m in models if m in rows]
+        e = [rows[m] for m in models if m in rows]
+        spread = [[x.mean - x.low for x in e], [x.high - x.mean for x in e]]
+        axes.errorbar([x.mean for x in e], y, xerr=spread, fmt="o", label=label)
+    axes.set_yticks(range(len(models)), models)
+    axes.set(xscale="log", xlabel="(Girsanov's bound)$^{1/2}$")
+    axes.set_title("models on the same sequences")
+    axes.legend()

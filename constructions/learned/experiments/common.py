@@ -1,0 +1,123 @@
+"""What experiments share: configurations, the problem of a job, one training, errors of a model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from constructions.learned.dit import DiT
+from constructions.learned.errors import girsanov, score_error
+from constructions.learned.training import TrainConfig, train
+from constructions.learned.truth import GaussianLaw, Law
+from unroll.gaussian_process import GaussianProcess
+from unroll.kernels import Kernel, kernel_from_dict
+
+__all__ = ["Settings", "errors", "process", "process_of", "spatial", "trained"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes that all experiments have.
+
+    Attributes
+    ----------
+    seeds
+        Repetitions: data, initial weights, and draws of the training.
+    steps, batch
+        Of the training.
+    width, depth, heads
+        Of the DiT.
+    frames, channels
+        Shape of a sequence.
+    t_min, t_max
+        Range of the diffusion time.
+    """
+
+    seeds: int = 5
+    steps: int = 1500
+    batch: int = 256
+    width: int = 64
+    depth: int = 3
+    heads: int = 4
+    frames: int = 16
+    channels: int = 2
+    t_min: float = 0.01
+    t_max: float = 5.0
+
+    def job(self, seed: int, **values: Any) -> dict[str, Any]:
+        """A job: everything that these settings say, and more."""
+        return asdict(self) | values | {"seed": seed, "seeds": None}
+
+
+def spatial(channels: int, correlation: float = 0.5) -> np.ndarray:
+    """``Sigma_ab = correlation^|a - b|``."""
+    places = np.arange(channels)
+    return np.asarray(correlation ** np.abs(np.subtract.outer(places, places)), dtype=np.float64)
+
+
+def process(kernel: Kernel, frames: int, channels: int, correlation: float = 0.5) -> dict[str, Any]:
+    """A centred Gaussian process as part of a job."""
+    return {
+        "kernel": kernel.to_dict(),
+        "frames": frames,
+        "channels": channels,
+        "correlation": correlation,
+    }
+
+
+def process_of(description: dict[str, Any]) -> GaussianProcess:
+    """The process that `process` described."""
+    return GaussianProcess(
+        kernel_from_dict(description["kernel"]),
+        description["frames"],
+        spatial(description["channels"], description["correlation"]),
+    )
+
+
+def trained(
+    job: dict[str, Any], data: np.ndarray, device: str, model: nn.Module | None = None, **net: Any
+) -> nn.Module:
+    """The moving average of a network, by default a DiT, trained as the job says."""
+    if model is None:
+        shape = {name: job[name] for name in ("width", "depth", "heads")}
+        model = DiT(data.shape[1], data.shape[2], seed=job["seed"], **(shape | net))
+    config = TrainConfig(
+        steps=job["steps"],
+        batch=min(job["batch"], len(data)),
+        learning_rate=job.get("learning_rate", 1e-3),
+        warmup=min(100, job["steps"] // 10),
+        t_min=job["t_min"],
+        t_max=job["t_max"],
+        seed=job["seed"],
+        device=device,
+    )
+    return train(model, data, config, progress=False).ema
+
+
+def errors(model: Any, law: Law, job: dict[str, Any], samples: int = 1024) -> dict[str, Any]:
+    """Girsanov's bound in nats, its root (total variation goes like it), relative score errors."""
+    found = girsanov(model, law, job["t_min"], job["t_max"], samples=samples, seed=10_000)
+    times = np.geomspace(job["t_min"], job["t_max"], 4)
+    relative = score_error(model, law, times, samples=samples, seed=20_000)
+    mean_square = float(np.mean(relative.value**2))
+    return {
+        "nats": found.value,
+        "root": float(np.sqrt(found.value)),
+        "relative": float(np.sqrt(mean_square)),
+        "at_t_min": float(relative.value[0]),
+    }
+
+
+def data_of(law: Law, count: int, seed: int) -> np.ndarray:
+    """Sequences to train on, (count, frames, channels)."""
+    generator = torch.Generator().manual_seed(1000 + seed)
+    return law.draw(count, generator).numpy()
+
+
+def law_of(job: dict[str, Any]) -> GaussianLaw:
+    """The law of the process of a job."""
+    return GaussianLaw.of(process_of(job["process"]))
