@@ -8,6 +8,7 @@ from constructions.learned.dit import DiT
 from constructions.learned.errors import (
     Estimate,
     GeneratedCovariance,
+    generated,
     generated_covariance_error,
     girsanov,
     score_error,
@@ -33,6 +34,7 @@ __all__ = [
     "constructed_from_fit",
     "denoising_loss",
     "fine_tunable",
+    "generated",
     "generated_covariance_error",
     "girsanov",
     "maximum_likelihood",

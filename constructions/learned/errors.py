@@ -34,6 +34,7 @@ from unroll.validation import Array, diffusion_times, integer, positive
 __all__ = [
     "Estimate",
     "GeneratedCovariance",
+    "generated",
     "generated_covariance_error",
     "girsanov",
     "score_error",
@@ -156,21 +157,40 @@ def generated_covariance_error(
     signal, noise = math.exp(-t_min), -math.expm1(-t_min)
     truth = signal * law.covariance + noise * np.eye(len(law.covariance))
     shape = (integer("samples", samples, 2), law.frames, law.channels)
-    distances = []
+    start, distances = math.exp(-t_max / 2) * law.mean, []
+    options: dict[str, Any] = {"t_min": t_min, "t_max": t_max, "steps": steps, "seed": seed}
     for score in (model, law):
-        drawn = sample_reverse(
-            _in_numpy(score),
-            shape,
-            t_min=t_min,
-            t_max=t_max,
-            steps=steps,
-            rng=seed,
-            denoise=False,
-            start_mean=math.exp(-t_max / 2) * law.mean,
-        )
+        drawn = generated(score, shape, start_mean=start, denoise=False, **options)
         found = np.cov(drawn.reshape(samples, -1).T)
         distances.append(float(np.linalg.norm(found - truth) / np.linalg.norm(truth)))
     return GeneratedCovariance(*distances)
+
+
+def generated(
+    model: Model,
+    shape: tuple[int, int, int],
+    *,
+    t_min: float,
+    t_max: float,
+    steps: int,
+    seed: int = 0,
+    start_mean: ArrayLike | None = None,
+    denoise: bool = True,
+) -> Array:
+    """Sequences (n, frames, channels) that the ancestral sampler draws with a model.
+
+    Parameters are those of `unroll.sample_reverse`.
+    """
+    return sample_reverse(
+        _in_numpy(model),
+        shape,
+        t_min=t_min,
+        t_max=t_max,
+        steps=steps,
+        rng=seed,
+        denoise=denoise,
+        start_mean=start_mean,
+    )
 
 
 def _squares(

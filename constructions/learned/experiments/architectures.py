@@ -130,7 +130,7 @@ def summary(records: list[dict[str, Any]], config: Config) -> Table:
     found: list[str] = []
     for label in config.kernels:
         here = [r for r in records if r["label"] == label]
-        own = []
+        own: list[dict[str, Any]] = []
         for model in (*TRAINED, *OTHERS):
             values = [r[model] for r in here if model in r]
             if values:

@@ -16,7 +16,17 @@ from constructions.learned.truth import GaussianLaw, Law
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import Kernel, kernel_from_dict
 
-__all__ = ["Settings", "errors", "process", "process_of", "spatial", "trained"]
+__all__ = [
+    "Settings",
+    "data_of",
+    "errors",
+    "law_of",
+    "process",
+    "process_of",
+    "spatial",
+    "trained",
+    "untrained",
+]
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Settings:
     """
 
     seeds: int = 5
-    steps: int = 1500
+    steps: int = 2000
     batch: int = 256
     width: int = 64
     depth: int = 3
@@ -96,6 +106,19 @@ def trained(
         device=device,
     )
     return train(model, data, config, progress=False).ema
+
+
+def untrained(job: dict[str, Any], **net: Any) -> DiT:
+    """A DiT with initial weights, and gates that are open: at first they let nothing through."""
+    shape = {name: job[name] for name in ("width", "depth", "heads")}
+    model = DiT(job["frames"], job["channels"], seed=job["seed"], **(shape | net))
+    with torch.no_grad():
+        for block in model.blocks:
+            modulation: Any = block.modulation
+            _, _, gate, _, _, gate_mlp = modulation.bias.chunk(6)
+            gate.fill_(1.0)
+            gate_mlp.fill_(1.0)
+    return model
 
 
 def errors(model: Any, law: Law, job: dict[str, Any], samples: int = 1024) -> dict[str, Any]:

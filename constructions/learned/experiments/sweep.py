@@ -44,6 +44,7 @@ def sweep(
     client: Any = None,
     deadline: float | None = None,
     progress: bool = True,
+    failed: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The results of all jobs that are done, each with its job.
 
@@ -63,31 +64,32 @@ def sweep(
         Seconds after which no further job is started.
     progress
         Whether to show a bar.
+    failed
+        Gets the errors of jobs that failed; without it the first one is raised in the end.
 
     Raises
     ------
     ArgumentError
-        Jobs failed: the first one's error is in the message, and all others are done.
+        Jobs failed, and all others are done.
     """
     integer("workers", workers, 1)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     missing = [job for job in jobs if _read(place, job) is None]
     end = None if deadline is None else time.monotonic() + deadline
-    failures: list[tuple[Job, str]] = []
+    failures: list[str] = [] if failed is None else failed
     with tqdm(total=len(jobs), initial=len(jobs) - len(missing), disable=not progress) as bar:
         for job, outcome in _outcomes(measure, missing, workers, device, client, end):
             if isinstance(outcome, str):
-                failures.append((job, outcome))
+                failures.append(f"{outcome}, in {job}")
             else:
                 _write(place, job, outcome)
             bar.update()
-    if failures:
-        job, error = failures[0]
+    if failures and failed is None:
         raise ArgumentError(
             "jobs",
-            job,
-            f"failed, one of {len(failures)}, with {error}",
+            f"{len(failures)} of {len(jobs)}",
+            f"failed, the first with {failures[0]}",
             "repair it and run again: what is done is kept",
         )
     found = ((job, _read(place, job)) for job in jobs)
@@ -146,9 +148,10 @@ def _finished(running: Mapping[Any, Job]) -> list[Any]:
     """The futures that are done, at least one of them."""
     if isinstance(next(iter(running)), Future):
         return [*wait(running, return_when=FIRST_COMPLETED).done]
-    from distributed import wait as wait_for
+    import distributed
 
-    return [*wait_for([*running], return_when=FIRST_COMPLETED).done]
+    waited = distributed.wait([*running], return_when=FIRST_COMPLETED)  # type: ignore[no-untyped-call]
+    return [*waited.done]
 
 
 def _attempt(measure: Measure, job: Job, device: str) -> dict[str, Any] | str:

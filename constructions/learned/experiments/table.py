@@ -153,7 +153,7 @@ class Table:
 
     def markdown(self) -> str:
         """As a page: a table, then what was found."""
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        names = list(dict.fromkeys(k for row in self.rows for k in row if not _long(row[k])))
         lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
         for row in self.rows:
             lines.append("| " + " | ".join(_shown(row.get(name, "")) for name in names) + " |")
@@ -187,6 +187,11 @@ def _restored(value: Any) -> Any:
         low, high = (math.nan if x is None else x for x in value["interval"])
         return Interval(value["mean"], low, high, value["count"])
     return value
+
+
+def _long(value: Any) -> bool:
+    """Curves are for figures."""
+    return isinstance(value, list)
 
 
 def _shown(value: Any) -> str:

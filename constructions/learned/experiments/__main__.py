@@ -1,0 +1,79 @@
+"""``python -m constructions.learned.experiments``: run experiments, print and save their tables."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from constructions.learned.experiments.run import EXPERIMENTS, RESULTS, experiment, run
+from unroll.errors import ArgumentError
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="NAME...", required=True)
+@click.option("--full", is_flag=True, help="The sizes of the saved tables; for a GPU.")
+@click.option("--workers", default=1, show_default=True, help="Local processes.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), help="Where single results are kept.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers run the jobs.")
+@click.option("--deadline", type=float, help="Seconds after which no further job is started.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to save tables and figures.")
+def main(
+    names: tuple[str, ...],
+    full: bool,
+    workers: int,
+    device: str,
+    folder: Path | None,
+    scheduler: str | None,
+    deadline: float | None,
+    out: Path | None,
+) -> None:
+    """Run experiments NAME... (or "all") and save their tables and figures."""
+    chosen = EXPERIMENTS if "all" in names else names
+    failed: list[str] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            client = None
+            if scheduler:
+                from distributed import Client
+
+                client = Client(scheduler)  # type: ignore[no-untyped-call]
+            tables = run(
+                chosen,
+                full=full,
+                folder=folder or temporary,
+                workers=workers,
+                device=device,
+                client=client,
+                deadline=deadline,
+                failed=failed,
+            )
+        except ArgumentError as error:
+            raise click.ClickException(str(error)) from None
+    size = "full" if full else "small"
+    place = out or (RESULTS if full else None)
+    for name, table in tables.items():
+        click.echo(f"\n{name}\n\n{table.markdown()}")
+        if place is not None:
+            table.save(place / f"{name}.{size}.json")
+            if out is not None:
+                _draw(experiment(name), table, place / f"{name}.{size}.png")
+
+    if failed:
+        raise click.ClickException(f"{len(failed)} jobs failed, the first with {failed[0]}")
+
+
+def _draw(module: object, table: object, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    module.figure(table, figure.subplots())  # type: ignore[attr-defined]
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
