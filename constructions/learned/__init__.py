@@ -14,6 +14,7 @@ from constructions.learned.errors import (
     score_error,
 )
 from constructions.learned.network import ScoreNetwork
+from constructions.learned.together import train_together
 from constructions.learned.training import TrainConfig, Trained, denoising_loss, train
 from constructions.learned.truth import GaussianLaw, Law, MixtureLaw
 from constructions.learned.twin import fine_tunable, twin
@@ -40,5 +41,6 @@ __all__ = [
     "maximum_likelihood",
     "score_error",
     "train",
+    "train_together",
     "twin",
 ]

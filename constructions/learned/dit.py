@@ -45,8 +45,7 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, asked: Tensor) -> Tensor:
         """What is written: values read ``x``, queries and keys ``asked``."""
-        query, key = self.scores(asked)
-        mixed = f.scaled_dot_product_attention(query, key, self._split(self.value(x)))
+        mixed = self.maps(asked) @ self._split(self.value(x))
         written: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
         return written
 

@@ -32,7 +32,7 @@ from constructions.learned.network import noise_scale, signal_scale
 from unroll.errors import ArgumentError
 from unroll.validation import finite_array, in_range, integer, positive
 
-__all__ = ["TrainConfig", "Trained", "denoising_loss", "train"]
+__all__ = ["TrainConfig", "Trained", "denoising_loss", "draw", "train"]
 
 Score = Callable[[Tensor, Tensor], Tensor]
 
@@ -115,6 +115,18 @@ def denoising_loss(score: Score, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
     return (scale * score(v, t) + noise).square().mean()
 
 
+def draw(
+    x: Tensor, config: TrainConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch of sequences, diffusion times with a uniform logarithm, and noise."""
+    how: dict[str, Any] = {"generator": generator, "device": x.device}
+    chosen = x[torch.randint(len(x), (config.batch,), **how)]
+    span = math.log(config.t_max / config.t_min)
+    t = config.t_min * torch.exp(span * torch.rand(config.batch, dtype=torch.float64, **how))
+    noise = torch.randn(chosen.shape, dtype=x.dtype, **how)
+    return chosen, t.clamp(config.t_min, config.t_max), noise
+
+
 def train(
     model: nn.Module,
     data: ArrayLike | Tensor,
@@ -183,16 +195,10 @@ class _Run:
 
     def advance(self, step: int) -> None:
         """One step."""
-        config, x = self.config, self.x
+        config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate(step)
-        draw: dict[str, Any] = {"generator": self.generator, "device": x.device}
-        chosen = x[torch.randint(len(x), (config.batch,), **draw)]
-        span = math.log(config.t_max / config.t_min)
-        t = config.t_min * torch.exp(span * torch.rand(config.batch, dtype=torch.float64, **draw))
-        t = t.clamp(config.t_min, config.t_max)
-        noise = torch.randn(chosen.shape, dtype=x.dtype, **draw)
-        loss = denoising_loss(self.model, chosen, t, noise)
+        loss = denoising_loss(self.model, *draw(self.x, config, self.generator))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)

@@ -18,6 +18,12 @@ from unroll.errors import ArgumentError
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where single results are kept.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers run the jobs.")
+@click.option(
+    "--only", type=click.Choice(["networks", "others"]), help="Jobs that train networks, or others."
+)
+@click.option(
+    "--together", default=1, show_default=True, help="Networks trained at once, on a GPU."
+)
 @click.option("--deadline", type=float, help="Seconds after which no further job is started.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where to save tables and figures.")
 def main(
@@ -27,6 +33,8 @@ def main(
     device: str,
     folder: Path | None,
     scheduler: str | None,
+    only: str | None,
+    together: int,
     deadline: float | None,
     out: Path | None,
 ) -> None:
@@ -47,6 +55,8 @@ def main(
                 workers=workers,
                 device=device,
                 client=client,
+                only=only,
+                together=together,
                 deadline=deadline,
                 failed=failed,
             )

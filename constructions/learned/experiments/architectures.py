@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from constructions.build import build
 from constructions.learned.baselines import KINDS, constructed_from_fit, maximum_likelihood
 from constructions.learned.experiments.common import (
@@ -17,9 +19,9 @@ from constructions.learned.experiments.common import (
     data_of,
     errors,
     law_of,
+    network,
     process,
     process_of,
-    trained,
 )
 from constructions.learned.experiments.table import Table, interval
 from constructions.learned.twin import fine_tunable, twin
@@ -28,14 +30,15 @@ from constructions.unrolled import UnrolledTransformer
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import Exponential, Kernel, Logarithmic
 
-__all__ = ["Config", "figure", "jobs", "measure", "summary"]
+__all__ = ["Config", "evaluate", "figure", "jobs", "prepare", "summary"]
 
 NAME = "architectures"
 KERNELS: dict[str, Kernel] = {
     "exponential": Exponential(4.0),
     "logarithmic": Logarithmic(4.0, 1.0),
 }
-TRAINED = ("DiT", "UNet", "twin", "fine-tuned")
+NETWORKS, HAND_BUILT = ("DiT", "UNet"), ("twin", "fine-tuned")
+TRAINED = (*NETWORKS, *HAND_BUILT)
 OTHERS = ("constructed", "untuned", *KINDS)
 _TOL = 0.05  # of the Chebyshev models: a few blocks
 
@@ -77,6 +80,8 @@ def jobs(config: Config) -> list[dict[str, Any]]:
             sequences=config.sequences,
             label=label,
             model=model,
+            trains=_trains(model),
+            learning_rate=1e-4 if model == "fine-tuned" else 1e-3,
             process=process(KERNELS[label], config.frames, config.channels),
         )
         for seed in range(config.seeds)
@@ -85,29 +90,36 @@ def jobs(config: Config) -> list[dict[str, Any]]:
     ]
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
-    """Errors by model."""
+def _trains(model: str) -> str | None:
+    if model in NETWORKS:
+        return "network"
+    return "hand-built" if model in HAND_BUILT else None
+
+
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A model to train, and its data."""
     law = law_of(job)
     data = data_of(law, job["sequences"], job["seed"])
-    if job["model"] != "others":
-        return {job["model"]: errors(_trained(job, data, device), law, job)}
+    if job["model"] == "DiT":
+        return network(job, law.frames, law.channels), data
+    if job["model"] == "UNet":
+        return UNet1d(law.frames, law.channels, seed=job["seed"]), data
+    if job["model"] == "twin":
+        return twin(_hand_built(job, 1.0), seed=job["seed"]), data
+    return fine_tunable(_hand_built(job, 0.5)), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Errors by model."""
+    law = law_of(job)
+    if model is not None:
+        return {job["model"]: errors(model, law, job)}
+    data = data_of(law, job["sequences"], job["seed"])
     span = {"t_min": job["t_min"], "t_max": job["t_max"]}
     found: dict[str, Any] = {kind: maximum_likelihood(data, kind) for kind in KINDS}
     found["constructed"] = constructed_from_fit(data, **span)
     found["untuned"] = _hand_built(job, 0.5)
-    return {name: errors(model, law, job) for name, model in found.items()}
-
-
-def _trained(job: dict[str, Any], data: Any, device: str) -> Any:
-    if job["model"] == "DiT":
-        return trained(job, data, device)
-    if job["model"] == "UNet":
-        network = UNet1d(data.shape[1], data.shape[2], seed=job["seed"])
-        return trained(job, data, device, network)
-    if job["model"] == "twin":
-        return trained(job, data, device, twin(_hand_built(job, 1.0), seed=job["seed"]))
-    gentle = job | {"learning_rate": 1e-4}
-    return trained(gentle, data, device, fine_tunable(_hand_built(job, 0.5)))
+    return {name: errors(one, law, job) for name, one in found.items()}
 
 
 def _hand_built(job: dict[str, Any], stretched: float) -> UnrolledTransformer:

@@ -32,16 +32,16 @@ from constructions.learned.experiments.common import (
     Settings,
     data_of,
     law_of,
+    network,
     process,
     process_of,
-    trained,
     untrained,
 )
 from constructions.learned.experiments.table import Table, interval
 from constructions.learned.network import noise_scale, signal_scale
 from unroll.kernels import Exponential, Kernel, Polynomial
 
-__all__ = ["Config", "attention_statistics", "figure", "jobs", "measure", "summary"]
+__all__ = ["Config", "attention_statistics", "evaluate", "figure", "jobs", "prepare", "summary"]
 
 NAME = "attention_maps"
 KERNELS: dict[str, Kernel] = {"exponential": Exponential(4.0), "polynomial": Polynomial(4.0, 2.0)}
@@ -121,6 +121,7 @@ def jobs(config: Config) -> list[dict[str, Any]]:
             time=config.time,
             label=label,
             case=case,
+            trains=None if case == "untrained" else "network",
             process=process(KERNELS[label], config.frames, config.channels),
         )
         for seed in range(config.seeds)
@@ -129,32 +130,33 @@ def jobs(config: Config) -> list[dict[str, Any]]:
     ]
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
-    """Statistics of the mean map, and of each block; the mean attention by lag."""
-    law, case = law_of(job), job["case"]
-    data = data_of(law, job["sequences"], job["seed"])
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A network and its data, for the cases that train."""
+    case, law = job["case"], law_of(job)
     if case == "independent":
-        alone = process(_INDEPENDENT, job["frames"], job["channels"])
-        data = data_of(law_of(job | {"process": alone}), job["sequences"], job["seed"])
+        law = law_of(job | {"process": process(_INDEPENDENT, job["frames"], job["channels"])})
+    data = data_of(law, job["sequences"], job["seed"])
     if case == "shuffled":
         rng = np.random.default_rng(job["seed"])
         data = np.stack([x[rng.permutation(len(x))] for x in data])
-    if case == "untrained":
-        model: Any = untrained(job).to(device)
-    else:
-        model = trained(job, data, device, content=case != "positions")
+    return network(job, law.frames, law.channels, content=case != "positions"), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Statistics of the mean map, and of each block; the mean attention by lag."""
+    model = untrained(job) if model is None else model
     gamma = process_of(job["process"]).kernel.autocov(np.arange(job["frames"]))
-    maps = _maps(model, data_of(law, job["tested"], 7_000 + job["seed"]), job["time"], device)
-    found = attention_statistics(maps.mean(0), gamma)
-    frames = job["frames"]
+    maps = _maps(model, data_of(law_of(job), job["tested"], 7_000 + job["seed"]), job["time"])
     mean = maps.mean(0)
-    by_lag = [float(np.diagonal((mean + mean.T) / 2, lag).mean()) for lag in range(frames)]
+    symmetric = (mean + mean.T) / 2
+    by_lag = [float(np.diagonal(symmetric, lag).mean()) for lag in range(job["frames"])]
     blocks = [attention_statistics(block, gamma)["rank"] for block in maps]
-    return {**found, "by_block": blocks, "by_lag": by_lag}
+    return {**attention_statistics(mean, gamma), "by_block": blocks, "by_lag": by_lag}
 
 
-def _maps(model: DiT, x: np.ndarray, time: float, device: str) -> np.ndarray:
+def _maps(model: DiT, x: np.ndarray, time: float) -> np.ndarray:
     """Mean maps (depth, frames, frames) of noisy sequences."""
+    device = model.position.device
     clean = torch.as_tensor(x, dtype=torch.float32, device=device)
     t = torch.full((len(x),), time, dtype=torch.float64, device=device)
     generator = torch.Generator(device).manual_seed(0)

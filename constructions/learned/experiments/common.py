@@ -1,4 +1,8 @@
-"""What experiments share: configurations, the problem of a job, one training, errors of a model."""
+"""What experiments share: settings, the problem of a job, its network, errors of a model.
+
+A job says in ``trains`` what it trains: ``"network"`` (many of one shape can be trained at once),
+``"hand-built"`` (an architecture of this library) or nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from constructions.learned.dit import DiT
 from constructions.learned.errors import girsanov, score_error
-from constructions.learned.training import TrainConfig, train
+from constructions.learned.training import TrainConfig
 from constructions.learned.truth import GaussianLaw, Law
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import Kernel, kernel_from_dict
@@ -21,10 +24,11 @@ __all__ = [
     "data_of",
     "errors",
     "law_of",
+    "network",
     "process",
     "process_of",
     "spatial",
-    "trained",
+    "training",
     "untrained",
 ]
 
@@ -88,16 +92,17 @@ def process_of(description: dict[str, Any]) -> GaussianProcess:
     )
 
 
-def trained(
-    job: dict[str, Any], data: np.ndarray, device: str, model: nn.Module | None = None, **net: Any
-) -> nn.Module:
-    """The moving average of a network, by default a DiT, trained as the job says."""
-    if model is None:
-        shape = {name: job[name] for name in ("width", "depth", "heads")}
-        model = DiT(data.shape[1], data.shape[2], seed=job["seed"], **(shape | net))
-    config = TrainConfig(
+def network(job: dict[str, Any], frames: int, channels: int, **net: Any) -> DiT:
+    """The DiT of a job, with its initial weights."""
+    shape = {name: job[name] for name in ("width", "depth", "heads")}
+    return DiT(frames, channels, seed=job["seed"], **(shape | net))
+
+
+def training(job: dict[str, Any], count: int, device: str) -> TrainConfig:
+    """How a job trains on so many sequences."""
+    return TrainConfig(
         steps=job["steps"],
-        batch=min(job["batch"], len(data)),
+        batch=min(job["batch"], count),
         learning_rate=job.get("learning_rate", 1e-3),
         warmup=min(100, job["steps"] // 10),
         t_min=job["t_min"],
@@ -105,13 +110,11 @@ def trained(
         seed=job["seed"],
         device=device,
     )
-    return train(model, data, config, progress=False).ema
 
 
 def untrained(job: dict[str, Any], **net: Any) -> DiT:
     """A DiT with initial weights, and gates that are open: at first they let nothing through."""
-    shape = {name: job[name] for name in ("width", "depth", "heads")}
-    model = DiT(job["frames"], job["channels"], seed=job["seed"], **(shape | net))
+    model = network(job, job["frames"], job["channels"], **net)
     with torch.no_grad():
         for block in model.blocks:
             modulation: Any = block.modulation

@@ -12,8 +12,11 @@ Source: arXiv 2407.16134, Theorem 2 and section 5.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from constructions.learned.baselines import maximum_likelihood
 from constructions.learned.experiments.common import (
@@ -21,15 +24,15 @@ from constructions.learned.experiments.common import (
     data_of,
     errors,
     law_of,
+    network,
     process,
-    trained,
 )
 from constructions.learned.experiments.findings import falls, slopes_said
 from constructions.learned.experiments.table import Table, interval, slope
 from unroll.errors import ArgumentError
 from unroll.kernels import Exponential, Kernel, Logarithmic, Polynomial
 
-__all__ = ["Config", "figure", "jobs", "measure", "summary"]
+__all__ = ["Config", "evaluate", "figure", "jobs", "prepare", "summary"]
 
 NAME = "distribution_error"
 
@@ -84,32 +87,41 @@ class Config(Settings):
 
 
 def jobs(config: Config) -> list[dict[str, Any]]:
-    """One training for each kernel, number and seed."""
+    """One training for each kernel, number and seed, and maximum likelihood."""
     return [
         config.job(
             seed,
             kernels=None,
             sequences=n,
             label=label,
+            trains=trains,
             process=process(KERNELS[label], config.frames, config.channels),
         )
         for seed in range(config.seeds)
         for n in config.sequences
         for label in config.kernels
+        for trains in ("network", None)
     ]
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
-    """Errors of the network and of maximum likelihood, on the same sequences."""
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A network and its data."""
     law = law_of(job)
     data = data_of(law, job["sequences"], job["seed"])
-    found = {"DiT": errors(trained(job, data, device), law, job)}
-    for kind in MODELS[1:]:
-        try:
-            found[kind] = errors(maximum_likelihood(data, kind), law, job)
-        except ArgumentError:  # too few sequences
-            continue
-    return {f"{model} {name}": x for model, e in found.items() for name, x in e.items()}
+    return network(job, law.frames, law.channels), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Errors of the network, or of maximum likelihood on the same sequences."""
+    law = law_of(job)
+    models = {"DiT": model}
+    if model is None:
+        data, models = data_of(law, job["sequences"], job["seed"]), {}
+        for kind in MODELS[1:]:
+            with contextlib.suppress(ArgumentError):  # too few sequences
+                models[kind] = maximum_likelihood(data, kind)
+    found = {name: errors(one, law, job) for name, one in models.items()}
+    return {f"{name} {key}": x for name, e in found.items() for key, x in e.items()}
 
 
 def summary(records: list[dict[str, Any]], config: Config) -> Table:
@@ -127,14 +139,16 @@ def summary(records: list[dict[str, Any]], config: Config) -> Table:
                 values = [r[f"{model} root"] for r in here if f"{model} root" in r]
                 if values:
                     row[model] = interval(values)
-            row["DiT relative"] = interval([r["DiT relative"] for r in here])
+            relative = [r["DiT relative"] for r in here if "DiT relative" in r]
+            if relative:
+                row["DiT relative"] = interval(relative)
             rows.append(row)
         for model in MODELS:
             found += _slope(mine, model, label, config)
     for change, (worse, better) in ORDERED.items():
         for n in (config.sequences[0], config.sequences[-1]):
             pair = [[r for r in rows if (r["kernel"], r["n"]) == (k, n)] for k in (worse, better)]
-            if all(pair):
+            if all(p and "DiT" in p[0] for p in pair):
                 found.append(
                     falls(f"{change}, n = {n}", pair[0][0]["DiT"], pair[1][0]["DiT"], "the error")
                 )
@@ -159,7 +173,7 @@ def _slope(records: list[dict[str, Any]], model: str, label: str, config: Config
 def figure(table: Table, axes: Any) -> None:
     """Error over n, one line for each kernel; maximum likelihood dashed."""
     for label in dict.fromkeys(row["kernel"] for row in table.rows):
-        rows = table.where(kernel=label)
+        rows = [row for row in table.where(kernel=label) if "DiT" in row]
         n, e = [row["n"] for row in rows], [row["DiT"] for row in rows]
         (line,) = axes.plot(n, [x.mean for x in e], "o-", label=label)
         low, high = [x.low for x in e], [x.high for x in e]

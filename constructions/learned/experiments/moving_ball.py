@@ -20,13 +20,13 @@ from constructions.learned.experiments.common import (
     Settings,
     data_of,
     law_of,
+    network,
     process,
-    trained,
 )
 from constructions.learned.experiments.table import Table, interval
 from unroll.kernels import Exponential
 
-__all__ = ["Config", "figure", "jobs", "measure", "summary"]
+__all__ = ["Config", "evaluate", "figure", "jobs", "prepare", "summary"]
 
 NAME = "moving_ball"
 SPACES = ("positions", "pixels")
@@ -69,40 +69,53 @@ class Config(Settings):
 def jobs(config: Config) -> list[dict[str, Any]]:
     """One training for each space and seed."""
     return [
-        config.job(seed, space=space, process=process(_KERNEL, config.frames, 2, 0.3))
+        config.job(
+            seed, space=space, trains="network", process=process(_KERNEL, config.frames, 2, 0.3)
+        )
         for seed in range(config.seeds)
         for space in SPACES
     ]
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A network and positions, or pixels, to train it on."""
+    data = data_of(law_of(job), job["sequences"], job["seed"])
+    if job["space"] == "pixels":
+        frames, centre, scale = _video(job, data)
+        data = ((frames - centre) / scale).reshape(*frames.shape[:2], -1)
+    return network(job, *data.shape[1:]), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
     """Distances of covariances; the generated covariance along the frames; two videos."""
-    law = law_of(job)
-    positions = data_of(law, job["sequences"], job["seed"])
+    law, size = law_of(job), job["size"]
     exact = data_of(law, job["drawn"], 5_000 + job["seed"])
-    span = {"t_min": job["t_min"], "t_max": job["t_max"], "steps": job["sampler_steps"]}
-    if job["space"] == "positions":
-        model = trained(job, positions, device)
-        shape = (job["drawn"], *positions.shape[1:])
-        found = generated(model, shape, seed=job["seed"], **span)
-        floor = exact
-    else:
-        size = job["size"]
-        frames = render(positions, size=size)
-        centre, scale = frames.mean(), frames.std()
-        tokens = ((frames - centre) / scale).reshape(*frames.shape[:2], size * size)
-        model = trained(job, tokens, device)
-        shape = (job["drawn"], *tokens.shape[1:])
-        images = generated(model, shape, seed=job["seed"], **span) * scale + centre
-        images = images.reshape(-1, frames.shape[1], size, size)
-        found, floor = positions_of(images), positions_of(render(exact, size=size))
+    found = generated(
+        model,
+        (job["drawn"], model.frames, model.channels),
+        t_min=job["t_min"],
+        t_max=job["t_max"],
+        steps=job["sampler_steps"],
+        seed=job["seed"],
+    )
+    floor = exact
+    if job["space"] == "pixels":
+        _, centre, scale = _video(job, data_of(law, job["sequences"], job["seed"]))
+        found = positions_of((found * scale + centre).reshape(-1, law.frames, size, size))
+        floor = positions_of(render(exact, size=size))
     return {
         "distance": _distance(found, law.covariance),
         "floor": _distance(floor, law.covariance),
         "along": _along(found),
-        "true": _along_of(law.covariance, positions.shape[1]),
+        "true": _along_of(law.covariance, law.frames),
         "videos": np.round(found[:2], 3).tolist(),
     }
+
+
+def _video(job: dict[str, Any], positions: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Frames, their mean and their standard deviation."""
+    frames = render(positions, size=job["size"])
+    return frames, float(frames.mean()), float(frames.std())
 
 
 def _distance(x: np.ndarray, covariance: np.ndarray) -> float:

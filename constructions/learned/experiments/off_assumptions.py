@@ -24,14 +24,14 @@ from constructions.learned.experiments.common import (
     Settings,
     data_of,
     errors,
+    network,
     spatial,
-    trained,
 )
 from constructions.learned.experiments.table import Table, interval
 from constructions.learned.truth import GaussianLaw, Law, MixtureLaw
 from unroll.kernels import Exponential
 
-__all__ = ["Config", "departed", "figure", "jobs", "measure", "summary"]
+__all__ = ["Config", "departed", "evaluate", "figure", "jobs", "prepare", "summary"]
 
 NAME = "off_assumptions"
 DEPARTURES = ("variance", "warp", "means", "scales")
@@ -93,25 +93,45 @@ def departed(name: str, strength: float, frames: int, channels: int, length: flo
 def jobs(config: Config) -> list[dict[str, Any]]:
     """One training for each departure, strength and seed; one control for all of them."""
     return [
-        config.job(seed, strengths=None, departures=None, departure=name, strength=strength)
+        config.job(
+            seed,
+            strengths=None,
+            departures=None,
+            departure=name,
+            strength=strength,
+            trains=trains,
+        )
         for seed in range(config.seeds)
         for strength in config.strengths
         for name in (config.departures if strength else config.departures[:1])
+        for trains in ("network", None)
     ]
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
-    """Errors by model."""
-    shape = job["frames"], job["channels"], job["length_scale"]
-    law = departed(job["departure"], job["strength"], *shape)
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A network and its data."""
+    law = _law(job)
+    data = data_of(law, job["sequences"], job["seed"])
+    return network(job, law.frames, law.channels), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Errors of the network, or of the others on the same sequences."""
+    law = _law(job)
+    if model is not None:
+        return {"DiT": errors(model, law, job)}
     data = data_of(law, job["sequences"], job["seed"])
     span = {"t_min": job["t_min"], "t_max": job["t_max"]}
     models: dict[str, Any] = {
-        "DiT": trained(job, data, device),
         "constructed": constructed_from_fit(data, regimes="exponential", **span),
         "unstructured": maximum_likelihood(data, "unstructured"),
     }
-    return {name: errors(model, law, job) for name, model in models.items()}
+    return {name: errors(one, law, job) for name, one in models.items()}
+
+
+def _law(job: dict[str, Any]) -> Law:
+    shape = job["frames"], job["channels"], job["length_scale"]
+    return departed(job["departure"], job["strength"], *shape)
 
 
 def summary(records: list[dict[str, Any]], config: Config) -> Table:
@@ -124,7 +144,9 @@ def summary(records: list[dict[str, Any]], config: Config) -> Table:
             here = [r for r in records if (r["departure"], r["strength"]) == (wanted, strength)]
             if here:
                 row: dict[str, Any] = {"departure": name, "strength": strength}
-                rows.append(row | {m: interval([r[m]["root"] for r in here]) for m in MODELS})
+                known = {m: [r[m]["root"] for r in here if m in r] for m in MODELS}
+                if all(known.values()):
+                    rows.append(row | {m: interval(values) for m, values in known.items()})
         mine = [row for row in rows if row["departure"] == name]
         first = [r["strength"] for r in mine if r["DiT"].high < r["constructed"].low]
         if mine:

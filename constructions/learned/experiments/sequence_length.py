@@ -12,21 +12,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from constructions.learned.experiments.common import (
     Settings,
     data_of,
     errors,
     law_of,
+    network,
     process,
     process_of,
-    trained,
 )
 from constructions.learned.experiments.findings import slopes_said
 from constructions.learned.experiments.table import Table, interval, slope
 from unroll.kernels import Exponential
 from unroll.spectrum import enclose_process
 
-__all__ = ["Config", "figure", "jobs", "measure", "summary"]
+__all__ = ["Config", "evaluate", "figure", "jobs", "prepare", "summary"]
 
 NAME = "sequence_length"
 #: Sweep to what is plotted, and the slope of the theory.
@@ -90,6 +92,7 @@ def jobs(config: Config) -> list[dict[str, Any]]:
                     seed,
                     sweep=name,
                     value=value,
+                    trains="network",
                     sequences=config.sequences,
                     process=process(
                         Exponential(float(chosen["length_scale"])),
@@ -106,10 +109,16 @@ def jobs(config: Config) -> list[dict[str, Any]]:
 _SWEPT = ("frames_swept", "length_scales", "correlations", "t_mins")
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A network and its data."""
+    law = law_of(job)
+    data = data_of(law, job["sequences"], job["seed"])
+    return network(job, law.frames, law.channels), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
     """Errors of the network, and the condition number."""
     law, gp = law_of(job), process_of(job["process"])
-    model = trained(job, data_of(law, job["sequences"], job["seed"]), device)
     kappa = enclose_process(gp).condition_number(job["t_min"])
     return errors(model, law, job) | {"kappa": float(kappa), "N": gp.frames}
 

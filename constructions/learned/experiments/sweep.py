@@ -25,7 +25,7 @@ from tqdm import tqdm
 from unroll.errors import ArgumentError
 from unroll.validation import integer
 
-__all__ = ["Job", "Measure", "sweep"]
+__all__ = ["Job", "Measure", "results", "sweep", "sweep_groups"]
 
 Job = dict[str, Any]
 """Everything that a measurement depends on, JSON-ready."""
@@ -92,8 +92,47 @@ def sweep(
             f"failed, the first with {failures[0]}",
             "repair it and run again: what is done is kept",
         )
-    found = ((job, _read(place, job)) for job in jobs)
+    return results(jobs, place)
+
+
+def results(jobs: Sequence[Job], folder: str | Path) -> list[dict[str, Any]]:
+    """What is there of jobs, each with its job."""
+    found = ((job, _read(Path(folder), job)) for job in jobs)
     return [job | result for job, result in found if result is not None]
+
+
+def sweep_groups(
+    measure: Callable[[Sequence[Job], str], list[dict[str, Any]]],
+    groups: Sequence[Sequence[Job]],
+    *,
+    folder: str | Path,
+    device: str = "cpu",
+    deadline: float | None = None,
+    progress: bool = True,
+    failed: list[str] | None = None,
+) -> None:
+    """The same for jobs that are run a group at a time, in this process.
+
+    Parameters are those of `sweep`; a group that fails is left to it.
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    for group in tqdm(groups, disable=not progress):
+        missing = [job for job in group if _read(place, job) is None]
+        late = deadline is not None and time.monotonic() - start > deadline
+        if late or not missing:
+            continue
+        outcome = _attempt(measure, missing, device)
+        if isinstance(outcome, str):
+            if failed is None:
+                raise ArgumentError(
+                    "jobs", f"a group of {len(missing)}", f"failed with {outcome}", "repair it"
+                )
+            failed.append(outcome)
+        else:
+            for job, result in zip(missing, outcome, strict=True):
+                _write(place, job, result)
 
 
 def _outcomes(
@@ -154,7 +193,7 @@ def _finished(running: Mapping[Any, Job]) -> list[Any]:
     return [*waited.done]
 
 
-def _attempt(measure: Measure, job: Job, device: str) -> dict[str, Any] | str:
+def _attempt(measure: Callable[..., Any], job: Any, device: str) -> Any:
     """A result, or what went wrong: exceptions do not cross processes well."""
     try:
         return measure(job, device)

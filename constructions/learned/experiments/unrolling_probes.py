@@ -25,9 +25,9 @@ from constructions.learned.experiments.common import (
     Settings,
     data_of,
     law_of,
+    network,
     process,
     process_of,
-    trained,
     untrained,
 )
 from constructions.learned.experiments.table import Table, interval
@@ -36,7 +36,16 @@ from unroll.kernels import Exponential
 from unroll.methods import get_method, iterate
 from unroll.schedules import alpha_sq, sigma_sq
 
-__all__ = ["Config", "figure", "iterates", "jobs", "measure", "partial_r2", "summary"]
+__all__ = [
+    "Config",
+    "evaluate",
+    "figure",
+    "iterates",
+    "jobs",
+    "partial_r2",
+    "prepare",
+    "summary",
+]
 
 NAME = "unrolling_probes"
 METHODS = ("gradient", "chebyshev")
@@ -82,6 +91,7 @@ def jobs(config: Config) -> list[dict[str, Any]]:
         config.job(
             seed,
             case=case,
+            trains="network" if case == "trained" else None,
             process=process(Exponential(config.length_scale), config.frames, config.channels),
         )
         for seed in range(config.seeds)
@@ -135,14 +145,20 @@ def partial_r2(stream: np.ndarray, own: np.ndarray, target: np.ndarray) -> float
     return 1.0 - left[1] / left[0]
 
 
-def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
+def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """A network and its data."""
+    law = law_of(job)
+    data = data_of(law, job["sequences"], job["seed"])
+    return network(job, law.frames, law.channels), data
+
+
+def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
     """Partial ``R^2`` of every iterate but the first, and of the score, after every block: lists
     (blocks, iterates) by method.
     """
-    law, gp, t = law_of(job), process_of(job["process"]), job["time"]
-    rng = np.random.default_rng(job["seed"])
-    v = gp.sample_noisy(job["probed"], t, rng)
-    streams = _streams(job, law, gp, v, device)
+    gp, t = process_of(job["process"]), job["time"]
+    v = gp.sample_noisy(job["probed"], t, np.random.default_rng(job["seed"]))
+    streams = _streams(job, gp, v, model)
     found: dict[str, Any] = {}
     for method in METHODS:
         targets = [*iterates(gp, v, t, method, job["iterates"])[1:], gp.score(v, t)]
@@ -151,19 +167,17 @@ def measure(job: dict[str, Any], device: str) -> dict[str, Any]:
 
 
 def _streams(
-    job: dict[str, Any], law: Any, gp: GaussianProcess, v: np.ndarray, device: str
+    job: dict[str, Any], gp: GaussianProcess, v: np.ndarray, model: Any
 ) -> list[np.ndarray]:
     if job["case"] == "hand-built":
-        model = build(gp, method="chebyshev", tol=0.1, t_min=0.05, t_max=job["t_max"])
-        names = [f"blocks.{k}.stream" for k in range(min(job["depth"], len(model.blocks)))]
-        traced = model.trace(torch.as_tensor(v), job["time"], names)
+        built = build(gp, method="chebyshev", tol=0.1, t_min=0.05, t_max=job["t_max"])
+        names = [f"blocks.{k}.stream" for k in range(min(job["depth"], len(built.blocks)))]
+        traced = built.trace(torch.as_tensor(v), job["time"], names)
         return [traced[name].numpy() for name in names]
-    network: Any = untrained(job).to(device)
-    if job["case"] == "trained":
-        network = trained(job, data_of(law, job["sequences"], job["seed"]), device)
+    model = untrained(job) if model is None else model
     with torch.no_grad():
-        batch = torch.as_tensor(v, dtype=torch.float32, device=device)
-        states = network.residual_stream(batch, job["time"]).double().cpu().numpy()
+        batch = torch.as_tensor(v, dtype=torch.float32, device=model.position.device)
+        states = model.residual_stream(batch, job["time"]).double().cpu().numpy()
     return [*states[1:]]
 
 
