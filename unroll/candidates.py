@@ -25,7 +25,7 @@ OBJECTIVES = {"depth": "layers", "heads": "heads", "parameters": "parameters", "
 # Deeper plans are not planned in full just to count their weights.
 _DESCRIBED = 20_000
 # Methods whose heads are not asked for by name.
-_OWN_HEADS = {"boundary": "fourier and ends", "spectral": "eigenmodes"}
+_OWN_HEADS = {"boundary": "fourier+ends", "spectral": "eigenmodes"}
 # Errors about these arguments belong to one combination; others are the caller's mistake.
 _OF_THE_ROW = ("method", "attention", "tol", "bandwidth", "conditioning")
 

@@ -216,7 +216,7 @@ class Plan:
     def attention(self) -> str:
         """Name of the attention mechanism."""
         if self.lowering is None:
-            return "eigenmodes" if self.boundary is None else "fourier and ends"
+            return "eigenmodes" if self.boundary is None else "fourier+ends"
         return self.lowering.name
 
     @property

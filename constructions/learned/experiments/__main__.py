@@ -7,13 +7,19 @@ from pathlib import Path
 
 import click
 
-from constructions.learned.experiments.run import EXPERIMENTS, RESULTS, experiment, run
+from constructions.learned.experiments.run import EXPERIMENTS, SIZES, experiment, run
 from unroll.errors import ArgumentError
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="NAME...", required=True)
-@click.option("--full", is_flag=True, help="The sizes of the saved tables; for a GPU.")
+@click.option(
+    "--size",
+    type=click.Choice(SIZES),
+    default="small",
+    show_default=True,
+    help="Seconds on two cores; minutes on two cores, as the saved tables; or for a GPU.",
+)
 @click.option("--workers", default=1, show_default=True, help="Local processes.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where single results are kept.")
@@ -28,7 +34,7 @@ from unroll.errors import ArgumentError
 @click.option("--out", type=click.Path(path_type=Path), help="Where to save tables and figures.")
 def main(
     names: tuple[str, ...],
-    full: bool,
+    size: str,
     workers: int,
     device: str,
     folder: Path | None,
@@ -50,7 +56,7 @@ def main(
                 client = Client(scheduler)  # type: ignore[no-untyped-call]
             tables = run(
                 chosen,
-                full=full,
+                size=size,
                 folder=folder or temporary,
                 workers=workers,
                 device=device,
@@ -62,14 +68,11 @@ def main(
             )
         except ArgumentError as error:
             raise click.ClickException(str(error)) from None
-    size = "full" if full else "small"
-    place = out or (RESULTS if full else None)
     for name, table in tables.items():
         click.echo(f"\n{name}\n\n{table.markdown()}")
-        if place is not None:
-            table.save(place / f"{name}.{size}.json")
-            if out is not None:
-                _draw(experiment(name), table, place / f"{name}.{size}.png")
+        if out is not None:
+            table.save(out / f"{name}.{size}.json")
+            _draw(experiment(name), table, out / f"{name}.{size}.png")
 
     if failed:
         raise click.ClickException(f"{len(failed)} jobs failed, the first with {failed[0]}")

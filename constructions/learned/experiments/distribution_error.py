@@ -55,6 +55,13 @@ ORDERED = {
     "p from 0.5 to 2": ("polynomial p=0.5", "polynomial p=2"),
     "q from 1 to 2": ("logarithmic q=1", "logarithmic q=2"),
 }
+_FEWER = (
+    "exponential nu=0.5 l=4",
+    "exponential nu=1 l=4",
+    "exponential nu=1 l=16",
+    "polynomial p=2",
+    "logarithmic q=1",
+)
 MODELS = ("DiT", "kronecker", "unstructured")
 
 
@@ -67,7 +74,7 @@ class Config(Settings):
 
     @classmethod
     def small(cls) -> Config:
-        """A minute on two cores."""
+        """Seconds on two cores."""
         return cls(
             seeds=2,
             steps=150,
@@ -81,8 +88,21 @@ class Config(Settings):
         )
 
     @classmethod
+    def standard(cls) -> Config:
+        """What the saved table was measured with: minutes on two cores."""
+        return cls(
+            steps=1000,
+            batch=64,
+            width=32,
+            depth=2,
+            frames=12,
+            kernels=_FEWER,
+            sequences=(128, 512, 2048),
+        )
+
+    @classmethod
     def full(cls) -> Config:
-        """What the saved table was measured with."""
+        """For a GPU."""
         return cls()
 
 

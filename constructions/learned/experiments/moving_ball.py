@@ -46,7 +46,7 @@ class Config(Settings):
 
     @classmethod
     def small(cls) -> Config:
-        """A minute on two cores."""
+        """Seconds on two cores."""
         return cls(
             seeds=2,
             steps=150,
@@ -61,8 +61,15 @@ class Config(Settings):
         )
 
     @classmethod
+    def standard(cls) -> Config:
+        """What the saved table was measured with: minutes on two cores."""
+        return cls(
+            batch=64, width=32, depth=2, frames=12, steps=2000, size=8, drawn=1024, sequences=2048
+        )
+
+    @classmethod
     def full(cls) -> Config:
-        """What the saved table was measured with."""
+        """For a GPU."""
         return cls()
 
 

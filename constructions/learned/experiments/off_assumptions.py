@@ -49,7 +49,7 @@ class Config(Settings):
 
     @classmethod
     def small(cls) -> Config:
-        """A minute on two cores."""
+        """Seconds on two cores."""
         return cls(
             seeds=2,
             steps=120,
@@ -64,8 +64,13 @@ class Config(Settings):
         )
 
     @classmethod
+    def standard(cls) -> Config:
+        """What the saved table was measured with: minutes on two cores."""
+        return cls(steps=1000, batch=64, width=32, depth=2, frames=12)
+
+    @classmethod
     def full(cls) -> Config:
-        """What the saved table was measured with."""
+        """For a GPU."""
         return cls()
 
 

@@ -14,7 +14,16 @@ from constructions.learned.together import signature, train_together
 from constructions.learned.training import train
 from unroll.validation import choice
 
-__all__ = ["EXPERIMENTS", "RESULTS", "configuration", "experiment", "measure", "run"]
+__all__ = [
+    "EXPERIMENTS",
+    "RESULTS",
+    "SIZES",
+    "configuration",
+    "experiment",
+    "measure",
+    "run",
+    "saved",
+]
 
 #: In the order in which they are told.
 EXPERIMENTS = (
@@ -26,8 +35,15 @@ EXPERIMENTS = (
     "moving_ball",
     "off_assumptions",
 )
+#: For a live demonstration; for two cores (the saved tables); for a GPU.
+SIZES = ("small", "standard", "full")
 #: Where saved tables are.
 RESULTS = Path(__file__).parent / "results"
+
+
+def saved(name: str, size: str = "standard") -> Table:
+    """The saved table of an experiment."""
+    return Table.load(RESULTS / f"{experiment(name).NAME}.{size}.json")
 
 
 def _kind(job: Job) -> str:
@@ -44,10 +60,9 @@ def experiment(name: str) -> Any:
     return import_module(f"constructions.learned.experiments.{name}")
 
 
-def configuration(name: str, *, full: bool) -> Any:
-    """The small or the full configuration of an experiment."""
-    config = experiment(name).Config
-    return config.full() if full else config.small()
+def configuration(name: str, size: str) -> Any:
+    """The configuration of an experiment, by one of `SIZES`."""
+    return getattr(experiment(name).Config, choice("size", size, SIZES))()
 
 
 def measure(job: Job, device: str) -> dict[str, Any]:
@@ -91,7 +106,7 @@ def grouped(jobs: Sequence[Job], most: int) -> list[list[Job]]:
 def run(
     names: Iterable[str],
     *,
-    full: bool = False,
+    size: str = "small",
     folder: str | Path,
     only: str | None = None,
     together: int = 1,
@@ -103,8 +118,8 @@ def run(
     ----------
     names
         From `EXPERIMENTS`.
-    full
-        The configurations of the saved tables, or small ones.
+    size
+        One of `SIZES`.
     folder
         Where single results are kept: a run that is started again continues.
     only
@@ -119,7 +134,7 @@ def run(
     -------
     Name to table; experiments without a single result are left out.
     """
-    configs = {name: configuration(name, full=full) for name in names}
+    configs = {name: configuration(name, size) for name in names}
     jobs = [
         job | {"experiment": name}
         for name, config in configs.items()

@@ -52,7 +52,7 @@ class Config(Settings):
 
     @classmethod
     def small(cls) -> Config:
-        """A minute on two cores."""
+        """Seconds on two cores."""
         return cls(
             seeds=2,
             steps=120,
@@ -68,8 +68,23 @@ class Config(Settings):
         )
 
     @classmethod
+    def standard(cls) -> Config:
+        """What the saved table was measured with: minutes on two cores."""
+        return cls(
+            steps=1000,
+            batch=64,
+            width=32,
+            depth=2,
+            frames=12,
+            frames_swept=(6, 12, 24, 48),
+            length_scales=(1.0, 4.0, 16.0),
+            correlations=(0.0, 0.5, 0.9),
+            t_mins=(0.002, 0.01, 0.05),
+        )
+
+    @classmethod
     def full(cls) -> Config:
-        """What the saved table was measured with."""
+        """For a GPU."""
         return cls()
 
 
