@@ -85,10 +85,13 @@ class ScoreNetwork(nn.Module, ABC):
         Raises
         ------
         ArgumentError
-            A shape that does not fit.
+            A shape that does not fit; a time that is not positive.
         """
-        times = self.checked(v, t)
-        return -self.noise(v, times) / noise_scale(times).to(v.dtype)[:, None, None]
+        return self.score(v, self.checked(v, t))
+
+    def score(self, v: Tensor, t: Tensor) -> Tensor:
+        """The same for times (batch,) in float64, unchecked: it can be vectorised."""
+        return -self.noise(v, t) / noise_scale(t).to(v.dtype)[:, None, None]
 
     def checked(self, v: Tensor, t: Tensor | float) -> Tensor:
         """Diffusion times as (batch,), in float64."""
@@ -102,4 +105,6 @@ class ScoreNetwork(nn.Module, ABC):
         times = torch.as_tensor(t, dtype=torch.float64, device=v.device)
         if times.ndim > 1 or (times.ndim == 1 and len(times) != len(v)):
             raise ArgumentError("t", tuple(times.shape), f"must be () or ({len(v)},)", "reshape t")
+        if not bool(((times > 0) & torch.isfinite(times)).all()):
+            raise ArgumentError("t", t, "must be positive and finite", "give a diffusion time")
         return times.expand(len(v))

@@ -27,6 +27,17 @@ __all__ = ["signature", "train_together"]
 _SHARED = ("steps", "batch", "learning_rate", "warmup", "ema", "gradient_clip", "device")
 
 
+class _Unchecked(nn.Module):
+    """A network without the checks of its input: what depends on values is not vectorised."""
+
+    def __init__(self, network: ScoreNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, v: Tensor, t: Tensor) -> Tensor:
+        return self.network.score(v, t)
+
+
 def signature(model: nn.Module, config: TrainConfig) -> tuple[Any, ...]:
     """Networks whose signatures are equal can be trained together."""
     state = [*model.named_parameters(), *model.named_buffers()]
@@ -69,11 +80,12 @@ def train_together(
     parameters, buffers = stack_module_state(own)
     names, weights = [*parameters], [*parameters.values()]
     averages = [w.detach().clone() for w in weights]
-    empty = copy.deepcopy(own[0]).to("meta")
+    empty = _Unchecked(copy.deepcopy(own[0]).to("meta"))
     optimizer = torch.optim.AdamW(weights, weight_decay=0.0)
 
     def loss(p: dict[str, Tensor], b: dict[str, Tensor], x: Tensor, t: Tensor, z: Tensor) -> Tensor:
-        return denoising_loss(lambda v, s: functional_call(empty, (p, b), (v, s)), x, t, z)
+        state = {f"network.{name}": tensor for name, tensor in (p | b).items()}
+        return denoising_loss(lambda v, s: functional_call(empty, state, (v, s)), x, t, z)
 
     step_of_all = vmap(grad_and_value(loss))
     losses = torch.zeros(len(models), device=device)

@@ -154,23 +154,26 @@ def train(
     Raises
     ------
     ArgumentError
-        Data that are no sequences; a run of another model, of other data or of another
-        configuration in the folder; a loss that is not finite.
+        A model without trainable weights; data that are no sequences; a run of another model, of
+        other data or of another configuration in the folder; a loss that is not finite.
     """
-    dtype = next(model.parameters()).dtype
-    x = torch.as_tensor(_checked(data), dtype=dtype, device=config.device)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise ArgumentError("model", model, "has nothing to train", "see fine_tunable")
+    x = torch.as_tensor(_checked(data), dtype=trained[0].dtype, device=config.device)
     run = _Run(model, config, x)
     if folder is not None:
         run.resume(Path(folder))
     bar = trange(run.step, config.steps, initial=run.step, total=config.steps, disable=not progress)
     for step in bar:
         run.advance(step)
-        if folder is not None and _due(step + 1, config):
+        due = _due(step + 1, config)
+        if due or step % 100 == 0:
+            run.check(step)
+        if folder is not None and due:
             run.save(Path(folder))
         if step % 50 == 0 and progress:
             bar.set_postfix(loss=f"{float(run.losses[step]):.4f}")
-        if step % 100 == 0 or step + 1 == config.steps:
-            run.check(step)
     return Trained(run.model, run.ema, run.losses.cpu().numpy())
 
 
@@ -182,8 +185,6 @@ class _Run:
         self.model = copy.deepcopy(model).to(config.device)
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         self.parameters: list[Tensor] = [p for p in self.model.parameters() if p.requires_grad]
-        if not self.parameters:
-            raise ArgumentError("model", model, "has nothing to train", "see fine_tunable")
         trained = {name for name, p in self.model.named_parameters() if p.requires_grad}
         self.averages: list[Tensor] = [
             p for name, p in self.ema.named_parameters() if name in trained

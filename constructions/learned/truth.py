@@ -27,7 +27,7 @@ from unroll.validation import finite_array, trailing_shape
 
 __all__ = ["GaussianLaw", "Law", "MixtureLaw"]
 
-_NEGATIVE = 1e-8  # eigenvalues this far below 0, relative to the largest, are rounding
+_ROUNDING = 1e-8  # asymmetry, and eigenvalues below 0, relative to the largest
 
 
 class Law(ABC):
@@ -70,7 +70,12 @@ class GaussianLaw(Law):
     mean
         Array (frames, channels).
     covariance
-        Array (frames * channels, frames * channels), positive semidefinite.
+        Array (frames * channels, frames * channels), symmetric positive semidefinite.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes that do not fit; a matrix that is no covariance.
     """
 
     def __init__(self, mean: ArrayLike, covariance: ArrayLike) -> None:
@@ -81,8 +86,12 @@ class GaussianLaw(Law):
         self.frames, self.channels = self.mean.shape
         size = self.mean.size
         self.covariance = trailing_shape("covariance", covariance, size, size)
+        gap = float(np.abs(self.covariance - self.covariance.T).max())
+        if gap > _ROUNDING * np.abs(self.covariance).max():
+            condition = f"must be symmetric, entries differ from the transpose by up to {gap:.3g}"
+            raise ArgumentError("covariance", self.covariance, condition, "use (C + C.T) / 2")
         values, vectors = np.linalg.eigh((self.covariance + self.covariance.T) / 2)
-        if values.min() < -_NEGATIVE * max(values.max(), 1e-300):
+        if values.min() < -_ROUNDING * max(values.max(), 1e-300):
             condition = f"has the eigenvalue {values.min():.3g}"
             remedy = "give a positive semidefinite matrix"
             raise ArgumentError("covariance", self.covariance, condition, remedy)
@@ -146,6 +155,9 @@ class MixtureLaw(Law):
         if shares.shape != (len(parts),) or shares.min() <= 0 or abs(shares.sum() - 1) > 1e-9:
             condition = "must be one positive number for each part, with the sum 1"
             raise ArgumentError("weights", shares, condition, "divide by their sum")
+        if len({part.mean.shape for part in parts}) != 1:
+            shapes = [part.mean.shape for part in parts]
+            raise ArgumentError("parts", shapes, "must have one shape", "pad or cut sequences")
         self.parts, self.weights = list(parts), shares
         self.frames, self.channels = parts[0].frames, parts[0].channels
         self.mean = sum(w * p.mean for w, p in zip(shares, parts, strict=True))

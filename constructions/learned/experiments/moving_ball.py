@@ -1,8 +1,8 @@
 r"""The semi-synthetic video: what a DiT learns of a ball's motion, from positions and from pixels.
 
 Positions follow a Gaussian process; frames are rendered (`constructions.learned.experiments.ball`).
-One network is trained on the positions, one on the pixels (a frame is a token of 256 channels,
-centred and scaled). Both generate sequences; from generated pixels the position is read off again.
+One network is trained on the positions, one on the pixels (a frame is a token of ``size ** 2``
+channels, centred and scaled). Both generate sequences; from generated pixels the position is read off again.
 The error is the relative Frobenius distance of the covariance of positions from the true one, with
 two floors: that of as many exact sequences, and (pixels) of exact videos, rendered and read off.
 """
@@ -35,12 +35,25 @@ _KERNEL = Exponential(6.0, 1.8)  # smooth motion
 
 @dataclass(frozen=True)
 class Config(Settings):
-    """Sizes of data and images."""
+    """Sizes of data and images.
+
+    Attributes
+    ----------
+    size
+        Pixels of an edge.
+    pixel_width, pixel_steps
+        ``width`` and ``steps`` of networks on pixels: a stream narrower than ``size ** 2`` cannot
+        carry the noise of a frame.
+    drawn, sampler_steps
+        Sequences that are generated, and how.
+    """
 
     steps: int = 3000
     width: int = 128
     sequences: int = 4096
     size: int = 16
+    pixel_width: int = 512
+    pixel_steps: int = 10_000
     drawn: int = 2048
     sampler_steps: int = 60
 
@@ -56,6 +69,8 @@ class Config(Settings):
             frames=8,
             sequences=512,
             size=8,
+            pixel_width=96,
+            pixel_steps=300,
             drawn=128,
             sampler_steps=20,
         )
@@ -64,7 +79,16 @@ class Config(Settings):
     def standard(cls) -> Config:
         """What the saved table was measured with: minutes on two cores."""
         return cls(
-            batch=64, width=32, depth=2, frames=12, steps=2000, size=8, drawn=1024, sequences=2048
+            batch=64,
+            width=32,
+            depth=2,
+            frames=12,
+            steps=2000,
+            size=8,
+            pixel_width=128,
+            pixel_steps=5000,
+            drawn=1024,
+            sequences=2048,
         )
 
     @classmethod
@@ -75,13 +99,14 @@ class Config(Settings):
 
 def jobs(config: Config) -> list[dict[str, Any]]:
     """One training for each space and seed."""
-    return [
-        config.job(
-            seed, space=space, trains="network", process=process(_KERNEL, config.frames, 2, 0.3)
-        )
-        for seed in range(config.seeds)
-        for space in SPACES
-    ]
+    found = []
+    for seed in range(config.seeds):
+        for space in SPACES:
+            motion = process(_KERNEL, config.frames, 2, 0.3)
+            job = config.job(seed, space=space, trains="network", process=motion)
+            width, steps = job.pop("pixel_width"), job.pop("pixel_steps")
+            found.append(job | {"width": width, "steps": steps} if space == "pixels" else job)
+    return found
 
 
 def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
