@@ -2,9 +2,10 @@ r"""The semi-synthetic video: what a DiT learns of a ball's motion, from positio
 
 Positions follow a Gaussian process; frames are rendered (`constructions.learned.experiments.ball`).
 One network is trained on the positions, one on the pixels (a frame is a token of ``size ** 2``
-channels, centred and scaled). Both generate sequences; from generated pixels the position is read off again.
-The error is the relative Frobenius distance of the covariance of positions from the true one, with
-two floors: that of as many exact sequences, and (pixels) of exact videos, rendered and read off.
+channels, centred and scaled). Both generate sequences; from generated pixels the position is read
+off again. The error is the relative Frobenius distance of the covariance of positions
+from the true one, with two floors: that of as many exact sequences, and (pixels) of exact videos,
+rendered and read off.
 """
 
 from __future__ import annotations
