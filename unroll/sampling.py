@@ -18,9 +18,10 @@ from unroll.samplers.stage import checked_shape
 from unroll.samplers.stochastic import sde_coefficients
 from unroll.validation import Array, choice
 
-__all__ = ["Score", "reverse_times", "sample_reverse", "sde_coefficients"]
+__all__ = ["SHORT_NAMES", "Score", "reverse_times", "sample_reverse", "sde_coefficients"]
 
-_SHORT = {"sde": "ancestral", "ode": "heun"}
+#: Names of samplers for those who do not care which: reverse diffusion, probability flow.
+SHORT_NAMES = {"sde": "ancestral", "ode": "heun"}
 
 
 def sample_reverse(
@@ -73,7 +74,7 @@ def sample_reverse(
         An argument out of range, or a score of the wrong shape or with NaN.
     """
     size = checked_shape(shape)
-    choice("method", method, [*_SHORT, *SAMPLERS])
+    choice("method", method, [*SHORT_NAMES, *SAMPLERS])
     times = reverse_times(t_min, t_max, steps)
-    sampler = make_sampler(_SHORT.get(method, method), times, denoise=denoise)
+    sampler = make_sampler(SHORT_NAMES.get(method, method), times, denoise=denoise)
     return sampler.sample(score, size, rng=rng, start_mean=start_mean, progress=progress)

@@ -29,6 +29,7 @@ COMMANDS = {
     "certify": "certify",
     "prove": "prove",
     "sample": "sample",
+    "law": "law",
 }
 
 
@@ -54,7 +55,7 @@ def command() -> None:
     """Transformers written by hand: from data to a transformer whose score is known.
 
     A first look: `unroll demo`. Your own data: `unroll fit`, `plan`, `build`, `verify`, `sample`.
-    Why it is right: `unroll certify`, `prove`.
+    What is sampled: `unroll law`. Why it is right: `unroll certify`, `prove`.
     """
 
 

@@ -14,12 +14,15 @@ import click
 from tqdm import tqdm
 
 from unroll.errors import ArgumentError
+from unroll.samplers import SAMPLERS
+from unroll.sampling import SHORT_NAMES
 
 __all__ = [
     "emit_json",
     "json_option",
     "progress_bar",
     "progress_option",
+    "sampler_option",
     "seed_option",
     "table",
     "writable_file",
@@ -33,6 +36,13 @@ progress_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
+sampler_option = click.option(
+    "--sampler",
+    type=click.Choice([*SHORT_NAMES, *SAMPLERS]),
+    default="ode",
+    show_default=True,
+    help="sde is short for ancestral (reverse diffusion), ode for heun (probability flow).",
 )
 
 

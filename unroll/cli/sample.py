@@ -16,6 +16,7 @@ from unroll.cli.output import (
     json_option,
     progress_bar,
     progress_option,
+    sampler_option,
     seed_option,
     writable_file,
 )
@@ -30,13 +31,7 @@ from unroll.sampling import sample_reverse
 @click.option(
     "--out", "out", type=click.Path(), required=True, metavar="FILE.NPY", help="File to write."
 )
-@click.option(
-    "--sampler",
-    type=click.Choice(["sde", "ode"]),
-    default="ode",
-    show_default=True,
-    help="Reverse diffusion, or its probability flow (Heun, second order).",
-)
+@sampler_option
 @click.option(
     "--steps", type=click.IntRange(min=1), default=100, show_default=True, help="Sampler steps."
 )
