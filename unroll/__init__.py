@@ -32,6 +32,7 @@ t_0, T                      t_min, t_max             range of diffusion times
 ==========================  =======================  =============================================
 """
 
+from unroll.conditional import Conditioning
 from unroll.errors import ArgumentError
 from unroll.fit_report import FitReport
 from unroll.fitting import fit
@@ -47,11 +48,13 @@ from unroll.kernels import (
 )
 from unroll.plan import ErrorBudget, Plan
 from unroll.planner import make_plan
+from unroll.samplers import make_sampler, reverse_times
 from unroll.sampling import sample_reverse
 
 __all__ = [
     "ArgumentError",
     "CircleExponential",
+    "Conditioning",
     "DampedCosine",
     "ErrorBudget",
     "Exponential",
@@ -64,5 +67,7 @@ __all__ = [
     "fit",
     "kernel_from_dict",
     "make_plan",
+    "make_sampler",
+    "reverse_times",
     "sample_reverse",
 ]

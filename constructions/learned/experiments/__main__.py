@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import click
+import torch
 
 from constructions.learned.experiments.run import EXPERIMENTS, SIZES, experiment, run
 from unroll.errors import ArgumentError
@@ -45,6 +46,7 @@ def main(
     out: Path | None,
 ) -> None:
     """Run experiments NAME... (or "all") and save their tables and figures."""
+    torch.set_num_threads(1)  # networks this small gain nothing by more
     chosen = EXPERIMENTS if "all" in names else names
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:

@@ -19,6 +19,7 @@ from constructions.learned.experiments.common import (
     data_of,
     errors,
     law_of,
+    log_ticks,
     network,
     process,
     process_of,
@@ -184,5 +185,6 @@ def figure(table: Table, axes: Any) -> None:
         axes.errorbar([x.mean for x in e], y, xerr=spread, fmt="o", label=label)
     axes.set_yticks(range(len(models)), models)
     axes.set(xscale="log", xlabel="(Girsanov's bound)$^{1/2}$")
+    log_ticks(axes.xaxis)
     axes.set_title("models on the same sequences")
-    axes.legend()
+    axes.legend(loc="lower right")

@@ -24,6 +24,7 @@ __all__ = [
     "data_of",
     "errors",
     "law_of",
+    "log_ticks",
     "network",
     "process",
     "process_of",
@@ -142,6 +143,17 @@ def data_of(law: Law, count: int, seed: int) -> np.ndarray:
     """Sequences to train on, (count, frames, channels)."""
     generator = torch.Generator().manual_seed(1000 + seed)
     return law.draw(count, generator).numpy()
+
+
+def log_ticks(*axes: Any) -> None:
+    """Numbers at 1, 2 and 5 times powers of ten, on axes that may span less than a decade."""
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
 
 
 def law_of(job: dict[str, Any]) -> GaussianLaw:

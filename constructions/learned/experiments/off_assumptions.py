@@ -24,6 +24,7 @@ from constructions.learned.experiments.common import (
     Settings,
     data_of,
     errors,
+    log_ticks,
     network,
     spatial,
 )
@@ -169,12 +170,16 @@ def _growth(rows: list[dict[str, Any]], model: str) -> str:
 
 def figure(table: Table, axes: Any) -> None:
     """Error over the strength: a colour for each departure, a line style for each model."""
+    styles = dict(zip(MODELS, ("-o", "--s", ":^"), strict=True))
     for k, name in enumerate(dict.fromkeys(row["departure"] for row in table.rows)):
         rows = table.where(departure=name)
-        for model, style in zip(MODELS, ("-o", "--s", ":^"), strict=True):
+        for model, style in styles.items():
             y = [row[model].mean for row in rows]
-            label = f"{name}, {model}"
-            axes.plot([r["strength"] for r in rows], y, style, ms=4, color=f"C{k}", label=label)
+            axes.plot([r["strength"] for r in rows], y, style, ms=4, color=f"C{k}")
+        axes.plot([], [], "-", color=f"C{k}", label=name)
+    for model, style in styles.items():
+        axes.plot([], [], style, ms=4, color="0.3", label=model)
     axes.set(yscale="log", xlabel="strength", ylabel="(Girsanov's bound)$^{1/2}$")
+    log_ticks(axes.yaxis)
     axes.set_title("off the assumptions")
-    axes.legend(fontsize=7, ncol=2)
+    axes.legend(fontsize=8)

@@ -19,6 +19,7 @@ from constructions.learned.experiments.common import (
     data_of,
     errors,
     law_of,
+    log_ticks,
     network,
     process,
     process_of,
@@ -181,5 +182,6 @@ def figure(table: Table, axes: Any) -> None:
         label = f"{name} ({axis})"
         axes.errorbar(x, [y.mean for y in e], yerr=[low, high], marker="o", label=label)
     axes.set(xscale="log", yscale="log", xlabel="N or kappa", ylabel="(Girsanov's bound)$^{1/2}$")
+    log_ticks(axes.xaxis, axes.yaxis)
     axes.set_title("trained DiT: what makes a problem hard")
     axes.legend(fontsize=8)
