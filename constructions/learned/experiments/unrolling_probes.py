@@ -51,6 +51,7 @@ NAME = "unrolling_probes"
 METHODS = ("gradient", "chebyshev")
 CASES = ("trained", "untrained", "hand-built")
 _RIDGE = 1e-6  # times the mean square of a channel
+_HELD = 0.1  # partial R^2 below which a block is said to hold no iterate
 
 
 @dataclass(frozen=True)
@@ -203,21 +204,27 @@ def summary(records: list[dict[str, Any]], config: Config) -> Table:
                 names = [f"s_{k}" for k in range(2, matrices.shape[2] + 1)] + ["score"]
                 row |= {n: interval(matrices[:, block, k]) for k, n in enumerate(names)}
                 rows.append(row)
-            best = matrices[..., :-1].argmax(-1) + 2
-            trends = [_trend(b) for b in best]
-            found.append(
-                f"{case}, {method}: best iterate by block "
-                f"{np.round(best.mean(0), 1).tolist()}, rank correlation with the block "
-                f"{interval(trends)}; of the score after the last block "
-                f"{interval(matrices[:, -1, -1])}"
-            )
+            found.append(f"{case}, {method}: {_said(matrices)}")
     return Table(NAME, vars(config), rows, found)
 
 
+def _said(matrices: np.ndarray) -> str:
+    """Which iterate each block holds best, and whether later blocks hold later ones."""
+    iterates = matrices[..., :-1]
+    best = np.where(iterates.max(-1) > _HELD, iterates.argmax(-1) + 2.0, np.nan)
+    means = ["-" if np.isnan(b).any() else f"{b.mean():.1f}" for b in best.T]
+    return (
+        f"best iterate by block {', '.join(means)}; rank correlation with the block "
+        f"{interval([_trend(b) for b in best])}; of the score after the last block "
+        f"{interval(matrices[:, -1, -1])}"
+    )
+
+
 def _trend(best: np.ndarray) -> float:
-    if len(set(best.tolist())) == 1 or len(best) < 2:
+    blocks = np.flatnonzero(~np.isnan(best))
+    if len(set(best[blocks].tolist())) < 2:
         return 0.0
-    return float(stats.spearmanr(np.arange(len(best)), best).statistic)
+    return float(stats.spearmanr(blocks, best[blocks]).statistic)
 
 
 def figure(table: Table, axes: Any) -> None:
