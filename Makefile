@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 say = @printf '\n==> %s\n' $(1)
 
-.PHONY: help env demo test test-slow lint notebooks bench clean
+.PHONY: help env demo test test-slow lint notebooks experiments bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,10 @@ lint: $(STAMP)  ## ruff and mypy
 notebooks: $(STAMP)  ## run every notebook from top to bottom, in place
 	$(call say,"notebooks")
 	@$(BIN)/python notebooks/run.py $(ARGS)
+
+experiments: $(STAMP)  ## what training finds; ARGS="NAME... --size standard" for the saved tables (default: all, small)
+	$(call say,"experiments")
+	@$(BIN)/python -m constructions.learned.experiments $(or $(ARGS),all)
 
 bench: $(BENCH)  ## our score against other solvers, a few minutes; ARGS=--full for all sizes, an hour
 	$(call say,"benchmarks (results, tables and figures in ./benchmarks/results)")

@@ -90,6 +90,16 @@ def speed() -> str:
     return "\n".join(lines)
 
 
+def architectures() -> str:
+    """From the stored experiment: errors of all models, the best first."""
+    from constructions.learned.experiments.run import saved
+
+    rows = saved("architectures").rows
+    cells = [f"{row['root'].mean:.2f} ± {row['root'].half:.2f}" for row in rows]
+    header = f"| {' | '.join(row['model'] for row in rows)} |"
+    return "\n".join([header, "|" + "---|" * len(rows), f"| {' | '.join(cells)} |"])
+
+
 def between(text: str, mark: str, new: str) -> str:
     """``text`` with what stands between two comment marks replaced."""
     pattern = rf"(<!-- {mark} -->\n).*?(<!-- end {mark} -->)"
@@ -144,6 +154,7 @@ def main() -> None:
     text = between(text, "example", "```\n" + example(text) + "```")
     text = between(text, "numbers", "\n".join([HEADER, *map(row, KERNELS)]))
     text = between(text, "speed", speed())
+    text = between(text, "architectures", architectures())
     figure(FIGURE)
     README.write_text(text, encoding="utf-8")
 

@@ -51,6 +51,10 @@ def test_speed_is_that_of_the_stored_benchmark(measure):
     assert all(entry["error"] <= 1e-6 for entry in ours)
 
 
+def test_what_was_trained_is_the_stored_experiment(measure):
+    assert measure["architectures"]() == between("architectures")
+
+
 def test_every_linked_file_exists():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
