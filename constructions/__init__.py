@@ -2,7 +2,7 @@
 
 from constructions.build import build
 from constructions.compile import compile_plan
-from constructions.conditional import ConditionalTransformer, build_conditional
+from constructions.conditional import ConditionalTransformer, build_conditional, load_conditional
 from constructions.pretrained import load
 from constructions.summary import Summary, summarize
 from constructions.unrolled import UnrolledTransformer
@@ -17,6 +17,7 @@ __all__ = [
     "build_conditional",
     "compile_plan",
     "load",
+    "load_conditional",
     "summarize",
     "verify",
 ]

@@ -32,6 +32,7 @@ channels               hold
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ from torch import Tensor
 
 from constructions.architecture import Architecture
 from constructions.compile.common import block_shape, gate_table
+from constructions.model_folder import read_folder, write_folder
 from constructions.modules import Transformer
 from constructions.stream import ResidualStream
 from constructions.weights import (
@@ -51,7 +53,9 @@ from unroll.conditional import Conditioning
 from unroll.errors import ArgumentError
 from unroll.validation import Array, choice, finite_array, in_range, instance
 
-__all__ = ["ConditionalTransformer", "build_conditional", "compile_conditional"]
+__all__ = ["ConditionalTransformer", "build_conditional", "compile_conditional", "load_conditional"]
+
+FORMAT = "conditional-transformer/1"
 
 _FEATURES = ("1", "alpha")
 _SMALLEST_T, _LARGEST_T = 1e-12, 1e3
@@ -94,6 +98,39 @@ class ConditionalTransformer(Transformer):
             return np.asarray(targets.double().cpu().numpy())
 
         return evaluate
+
+    def save(self, path: str | Path) -> None:
+        """Write ``model.safetensors`` and ``model.json`` into the folder ``path``."""
+        description = {
+            "architecture": self.architecture.to_dict(),
+            "conditioning": self.conditioning.to_dict(),
+        }
+        write_folder(path, FORMAT, description, self.state_dict())
+
+
+def load_conditional(path: str | Path) -> ConditionalTransformer:
+    """Read a model that `ConditionalTransformer.save` wrote.
+
+    Raises
+    ------
+    ArgumentError
+        A file is missing, truncated, foreign or of another format, or the architecture does not
+        fit the conditioning, or the tensors the architecture.
+    """
+    description, tensors = read_folder(path, FORMAT, ("architecture", "conditioning"))
+    architecture = Architecture.from_dict(description["architecture"])
+    conditioning = Conditioning.from_dict(description["conditioning"])
+    gp = conditioning.gp
+    if (architecture.frames, architecture.channels) != (gp.frames, 2 * gp.channels):
+        raise ArgumentError(
+            "architecture",
+            (architecture.frames, architecture.channels),
+            f"must have {gp.frames} frames of {2 * gp.channels} channels, as the conditioning says",
+            "save the model anew",
+        )
+    model = ConditionalTransformer(architecture, conditioning)
+    model.load_tensors(tensors)
+    return model
 
 
 def build_conditional(

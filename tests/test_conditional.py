@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -12,8 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructions import blocks
-from constructions.conditional import build_conditional, compile_conditional
+from constructions import blocks, build, build_conditional, load, load_conditional
+from constructions.conditional import compile_conditional
 from unroll import ArgumentError, Exponential, GaussianProcess, Polynomial
 from unroll.conditional import Conditioning
 from unroll.distribution import (
@@ -211,3 +212,58 @@ def test_other_refusals() -> None:
             build_conditional(c, **options)
     with pytest.raises(ArgumentError, match="conditioning"):
         build_conditional(None)
+
+
+@pytest.mark.parametrize("options", NOISES)
+def test_saved_and_loaded(options, tmp_path):
+    conditioning = Conditioning(process(), [0, 3, 4], **options)
+    model = build_conditional(conditioning, t_min=0.05)
+    model.save(tmp_path / "model")
+    again = load_conditional(tmp_path / "model")
+    assert again.conditioning.to_dict() == conditioning.to_dict()
+    assert again.conditioning.targets == conditioning.targets
+    v = np.random.default_rng(1).normal(size=(3, len(conditioning.targets), 3))
+    values = np.ones((3, 3))
+    assert np.array_equal(model.score(values)(v, 0.1), again.score(values)(v, 0.1))
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "model.json",
+        "model.safetensors",
+    ]
+
+
+def test_files_of_another_kind_are_refused(tmp_path):
+    conditioning = Conditioning(process(), [0, 3])
+    build_conditional(conditioning).save(tmp_path / "conditional")
+    build(GaussianProcess(Exponential(2.0), 4, [[1.0]]), tol=0.1).save(tmp_path / "plain")
+    with pytest.raises(ArgumentError, match=r"is not of format.*load_conditional"):
+        load(tmp_path / "conditional")
+    with pytest.raises(ArgumentError, match=r"is not of format.*`load`"):
+        load_conditional(tmp_path / "plain")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.pop("conditioning"), "lacks 'conditioning'"),
+        (lambda d: d["conditioning"].pop("noise"), "must be an object with"),
+        (lambda d: d["conditioning"].update(observed=[0, 99]), "between 0 and 6"),
+        (lambda d: d["conditioning"].update(noise=-1.0), "negative"),
+        (lambda d: d["conditioning"]["gp"].update(frames=8, mean=None), "must have 8 frames"),
+        (lambda d: d["architecture"].update(channels=2), "channels|architecture|shape"),
+    ],
+)
+def test_damaged_descriptions_are_refused(change, words, tmp_path):
+    build_conditional(Conditioning(process(), [0, 3])).save(tmp_path)
+    description = json.loads((tmp_path / "model.json").read_text())
+    change(description)
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ArgumentError, match=words):
+        load_conditional(tmp_path)
+
+
+def test_truncated_weights_are_refused(tmp_path):
+    build_conditional(Conditioning(process(), [0, 3])).save(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ArgumentError, match="truncated"):
+        load_conditional(tmp_path)

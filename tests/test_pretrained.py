@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from constructions import UnrolledTransformer, build, load, pretrained, verify
+from constructions import UnrolledTransformer, build, load, model_folder, pretrained, verify
 from unroll import ArgumentError, Exponential, GaussianProcess
 
 SPATIAL = np.array([[1.0, 0.3], [0.3, 0.5]])
@@ -172,7 +172,7 @@ def test_an_interrupted_save_leaves_no_trace(
     def fail(*args: Any, **kwargs: Any) -> None:
         raise error
 
-    monkeypatch.setattr(pretrained, stage, fail)
+    monkeypatch.setattr(model_folder, stage, fail)
     with pytest.raises(type(error) if isinstance(error, KeyboardInterrupt) else Exception):
         small_model(method="gradient").save(target)
     assert listing(tmp_path) == before

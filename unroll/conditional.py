@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -114,6 +115,24 @@ class Conditioning:
     def given(self, values: ArrayLike) -> ConditionalProcess:
         """The process given these observations, array (observed, channels)."""
         return ConditionalProcess(self, values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as stored with a model."""
+        return {
+            "gp": self.gp.to_dict(),
+            "observed": list(self.observed),
+            "noise": self.noise,
+            "noise_kind": self.noise_kind,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Conditioning:
+        """What `to_dict` described; an ArgumentError names what is wrong with it."""
+        names = {"gp", "observed", "noise", "noise_kind"}
+        if not isinstance(values, dict) or set(values) != names:
+            condition = f"must be an object with {', '.join(sorted(names))}"
+            raise ArgumentError("conditioning", values, condition, "save the model anew")
+        return cls(**(values | {"gp": GaussianProcess.from_dict(values["gp"])}))
 
     @cached_property
     def _posterior(self) -> tuple[Array, Array]:

@@ -56,7 +56,7 @@ def command(model_path: str, sampler: str, steps: int, progress: bool, as_json: 
 
         def counted(v: Array, t: float) -> Array:
             bar.update()
-            return evaluate(v, t)
+            return np.asarray(evaluate(v, t))
 
         score.score = counted
         causes = split_causes(plan.gp, chain, score, start_mean=start)
