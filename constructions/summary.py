@@ -171,7 +171,8 @@ def _flops(weights: Weights) -> int:
     a = weights.architecture
     n, width = a.frames, a.width
     kinds = {name: _block_flops(kind, n, width) for name, kind in a.kinds.items()}
-    return sum(kinds[name] for name in a.blocks) + 4 * n * width * a.channels
+    network = sum(2 * weights.time[name].size for name in ("up", "down") if name in weights.time)
+    return sum(kinds[name] for name in a.blocks) + 4 * n * width * a.channels + network
 
 
 def _block_flops(shape: BlockShape, n: int, width: int) -> int:

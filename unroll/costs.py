@@ -71,13 +71,16 @@ def cost(plan: Plan) -> Cost:
     outer = width * (2 * d + n) + extra
     if isinstance(plan.lowering, SoftmaxSink | Alibi | Irregular):
         outer += n * width  # positions counted from the last frame
+    network = 0
+    if plan.conditioning is not None:  # two products of the network of t
+        network = 2 * plan.conditioning.units * (1 + plan.conditioning.outputs)
     parameters = outer + sum(kind.parameters * count for kind, count in blocks)
     return Cost(
         layers=plan.layers,
         heads=plan.heads,
         width=width,
         parameters=parameters,
-        flops=4 * n * width * d + sum(kind.flops * count for kind, count in blocks),
+        flops=4 * n * width * d + sum(kind.flops * count for kind, count in blocks) + network,
         memory=np.dtype(plan.dtype).itemsize
         * (parameters + 2 * n * width + max(kind.alive for kind, _ in blocks)),
     )
