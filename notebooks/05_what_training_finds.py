@@ -187,7 +187,7 @@ show("moving_ball")
 # %%
 table = saved("moving_ball")
 videos = [np.array(row["videos"][0]) for row in table.rows]
-exact = data_of(law_of(ball_jobs(BallConfig.standard())[0]), 1, 5_000)[0]
+exact = data_of(law_of(ball_jobs(BallConfig.sized("standard"))[0]), 1, 5_000)[0]
 with tempfile.TemporaryDirectory() as folder:
     write_gif(Path(folder) / "ball.gif", render(np.stack([exact, *videos])), zoom=6)
     display(Image((Path(folder) / "ball.gif").read_bytes(), format="gif"))

@@ -72,7 +72,7 @@ def tiny(name: str) -> Any:
 def make_tiny(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the small size."""
     config = tiny(name)
-    monkeypatch.setattr(experiment(name).Config, "small", classmethod(lambda cls: config))
+    monkeypatch.setattr(experiment(name).Config, "sized", classmethod(lambda cls, size: config))
 
 
 def records(name: str, config: Any) -> list[dict[str, Any]]:

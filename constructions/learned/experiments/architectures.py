@@ -8,7 +8,7 @@ kernel with half the length scale and is trained; *untuned* are these weights be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,30 +51,8 @@ class Config(Settings):
     sequences: int = 512
     kernels: tuple[str, ...] = tuple(KERNELS)
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=100,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=8,
-            t_min=0.1,
-            sequences=256,
-            kernels=("exponential",),
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(steps=1000, batch=64, width=32, depth=2, frames=12, kernels=("exponential",))
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {"t_min": 0.1, "sequences": 256, "kernels": ("exponential",)}
+    STANDARD: ClassVar[dict[str, Any]] = {"kernels": ("exponential",)}
 
 
 def jobs(config: Config) -> list[dict[str, Any]]:

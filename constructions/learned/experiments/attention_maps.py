@@ -21,7 +21,7 @@ measured, against the same ``Gamma``, where attention cannot have learned it fro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -59,30 +59,8 @@ class Config(Settings):
     time: float = 0.3
     tested: int = 256
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=120,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=8,
-            sequences=256,
-            tested=64,
-            kernels=("exponential",),
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(steps=1000, batch=64, width=32, depth=2, frames=12, kernels=("exponential",))
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {"sequences": 256, "tested": 64, "kernels": ("exponential",)}
+    STANDARD: ClassVar[dict[str, Any]] = {"kernels": ("exponential",)}
 
 
 def attention_statistics(maps: np.ndarray, gamma: np.ndarray) -> dict[str, float]:

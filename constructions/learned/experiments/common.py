@@ -7,7 +7,7 @@ A job says in ``trains`` what it trains: ``"network"`` (many of one shape can be
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,20 +18,26 @@ from constructions.learned.training import TrainConfig
 from constructions.learned.truth import GaussianLaw, Law
 from unroll.gaussian_process import GaussianProcess
 from unroll.kernels import Kernel, kernel_from_dict
+from unroll.validation import choice
 
 __all__ = [
+    "SIZES",
     "Settings",
     "data_of",
     "errors",
     "law_of",
     "log_ticks",
     "network",
+    "prepare",
     "process",
     "process_of",
     "spatial",
     "training",
     "untrained",
 ]
+
+#: For a live demonstration; for two cores (the saved tables); for a GPU.
+SIZES = ("small", "standard", "full")
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,20 @@ class Settings:
     channels: int = 2
     t_min: float = 0.01
     t_max: float = 5.0
+
+    #: What an experiment changes of the sizes below.
+    SMALL: ClassVar[dict[str, Any]] = {}
+    STANDARD: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def sized(cls, size: str) -> Self:
+        """``"small"`` takes seconds on two cores, ``"standard"`` minutes, ``"full"`` a GPU."""
+        if choice("size", size, SIZES) == "full":
+            return cls()
+        common = {"batch": 64, "width": 32, "depth": 2}
+        if size == "standard":
+            return cls(**(common | {"steps": 1000, "frames": 12} | cls.STANDARD))
+        return cls(**(common | {"seeds": 2, "steps": 150, "frames": 8} | cls.SMALL))
 
     def job(self, seed: int, **values: Any) -> dict[str, Any]:
         """A job: everything that these settings say, and more."""
@@ -154,6 +174,13 @@ def log_ticks(*axes: Any) -> None:
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
+
+
+def prepare(job: dict[str, Any]) -> tuple[DiT, np.ndarray]:
+    """The DiT of a job and sequences of its process."""
+    law = law_of(job)
+    data = data_of(law, job["sequences"], job["seed"])
+    return network(job, law.frames, law.channels), data
 
 
 def law_of(job: dict[str, Any]) -> GaussianLaw:

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from constructions.learned.baselines import maximum_likelihood
 from constructions.learned.experiments.common import (
@@ -25,7 +23,7 @@ from constructions.learned.experiments.common import (
     errors,
     law_of,
     log_ticks,
-    network,
+    prepare,
     process,
 )
 from constructions.learned.experiments.findings import falls, slopes_said
@@ -73,38 +71,16 @@ class Config(Settings):
     kernels: tuple[str, ...] = tuple(KERNELS)
     sequences: tuple[int, ...] = (64, 256, 1024, 4096)
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=150,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=8,
-            channels=1,
-            kernels=("exponential nu=1 l=4", "logarithmic q=1"),
-            sequences=(64, 512),
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(
-            steps=4000,  # with fewer the largest n is limited by the training, not by n
-            batch=64,
-            width=32,
-            depth=2,
-            frames=12,
-            kernels=_FEWER,
-            sequences=(128, 512, 2048),
-        )
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {
+        "channels": 1,
+        "kernels": ("exponential nu=1 l=4", "logarithmic q=1"),
+        "sequences": (64, 512),
+    }
+    STANDARD: ClassVar[dict[str, Any]] = {
+        "steps": 4000,  # with fewer the largest n is limited by the training, not by n
+        "kernels": _FEWER,
+        "sequences": (128, 512, 2048),
+    }
 
 
 def jobs(config: Config) -> list[dict[str, Any]]:
@@ -123,13 +99,6 @@ def jobs(config: Config) -> list[dict[str, Any]]:
         for label in config.kernels
         for trains in ("network", None)
     ]
-
-
-def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
-    """A network and its data."""
-    law = law_of(job)
-    data = data_of(law, job["sequences"], job["seed"])
-    return network(job, law.frames, law.channels), data
 
 
 def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:

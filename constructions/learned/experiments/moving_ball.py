@@ -11,7 +11,7 @@ rendered and read off.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -58,44 +58,22 @@ class Config(Settings):
     drawn: int = 2048
     sampler_steps: int = 60
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=150,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=8,
-            sequences=512,
-            size=8,
-            pixel_width=96,
-            pixel_steps=300,
-            drawn=128,
-            sampler_steps=20,
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(
-            batch=64,
-            width=32,
-            depth=2,
-            frames=12,
-            steps=2000,
-            size=8,
-            pixel_width=128,
-            pixel_steps=5000,
-            drawn=1024,
-            sequences=2048,
-        )
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {
+        "sequences": 512,
+        "size": 8,
+        "pixel_width": 96,
+        "pixel_steps": 300,
+        "drawn": 128,
+        "sampler_steps": 20,
+    }
+    STANDARD: ClassVar[dict[str, Any]] = {
+        "steps": 2000,
+        "sequences": 2048,
+        "size": 8,
+        "pixel_width": 128,
+        "pixel_steps": 5000,
+        "drawn": 1024,
+    }
 
 
 def jobs(config: Config) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,31 +48,12 @@ class Config(Settings):
     strengths: tuple[float, ...] = (0.0, 0.75, 1.5)
     departures: tuple[str, ...] = DEPARTURES
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=120,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=8,
-            channels=1,
-            sequences=512,
-            strengths=(0.0, 1.5),
-            departures=("variance", "means"),
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(steps=1000, batch=64, width=32, depth=2, frames=12)
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {
+        "channels": 1,
+        "sequences": 512,
+        "strengths": (0.0, 1.5),
+        "departures": ("variance", "means"),
+    }
 
 
 def departed(name: str, strength: float, frames: int, channels: int, length: float) -> Law:

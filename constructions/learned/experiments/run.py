@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from constructions.learned.experiments.common import training
+from constructions.learned.experiments.common import SIZES, training
 from constructions.learned.experiments.sweep import Job, results, sweep, sweep_groups
 from constructions.learned.experiments.table import Table, origin
 from constructions.learned.together import signature, train_together
@@ -35,8 +35,6 @@ EXPERIMENTS = (
     "moving_ball",
     "off_assumptions",
 )
-#: For a live demonstration; for two cores (the saved tables); for a GPU.
-SIZES = ("small", "standard", "full")
 #: Where saved tables are.
 RESULTS = Path(__file__).parent / "results"
 
@@ -62,7 +60,7 @@ def experiment(name: str) -> Any:
 
 def configuration(name: str, size: str) -> Any:
     """The configuration of an experiment, by one of `SIZES`."""
-    return getattr(experiment(name).Config, choice("size", size, SIZES))()
+    return experiment(name).Config.sized(size)
 
 
 def measure(job: Job, device: str) -> dict[str, Any]:

@@ -10,17 +10,14 @@ the error does not even rise, the findings say so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from constructions.learned.experiments.common import (
     Settings,
-    data_of,
     errors,
     law_of,
     log_ticks,
-    network,
+    prepare,
     process,
     process_of,
 )
@@ -51,42 +48,19 @@ class Config(Settings):
     correlations: tuple[float, ...] = (0.0, 0.5, 0.9, 0.98)
     t_mins: tuple[float, ...] = (0.002, 0.01, 0.05, 0.25)
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=120,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=8,
-            sequences=256,
-            frames_swept=(4, 16),
-            length_scales=(1.0, 16.0),
-            correlations=(0.0, 0.9),
-            t_mins=(0.01, 0.1),
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(
-            steps=1000,
-            batch=64,
-            width=32,
-            depth=2,
-            frames=12,
-            frames_swept=(6, 12, 24, 48),
-            length_scales=(1.0, 4.0, 16.0),
-            correlations=(0.0, 0.5, 0.9),
-            t_mins=(0.002, 0.01, 0.05),
-        )
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {
+        "sequences": 256,
+        "frames_swept": (4, 16),
+        "length_scales": (1.0, 16.0),
+        "correlations": (0.0, 0.9),
+        "t_mins": (0.01, 0.1),
+    }
+    STANDARD: ClassVar[dict[str, Any]] = {
+        "frames_swept": (6, 12, 24, 48),
+        "length_scales": (1.0, 4.0, 16.0),
+        "correlations": (0.0, 0.5, 0.9),
+        "t_mins": (0.002, 0.01, 0.05),
+    }
 
 
 def jobs(config: Config) -> list[dict[str, Any]]:
@@ -123,13 +97,6 @@ def jobs(config: Config) -> list[dict[str, Any]]:
 
 
 _SWEPT = ("frames_swept", "length_scales", "correlations", "t_mins")
-
-
-def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
-    """A network and its data."""
-    law = law_of(job)
-    data = data_of(law, job["sequences"], job["seed"])
-    return network(job, law.frames, law.channels), data
 
 
 def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ hand-built Chebyshev model, whose blocks hold the iterates exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,9 +23,7 @@ from scipy import stats
 from constructions.build import build
 from constructions.learned.experiments.common import (
     Settings,
-    data_of,
-    law_of,
-    network,
+    prepare,
     process,
     process_of,
     untrained,
@@ -65,30 +63,8 @@ class Config(Settings):
     iterates: int = 8
     probed: int = 1024
 
-    @classmethod
-    def small(cls) -> Config:
-        """Seconds on two cores."""
-        return cls(
-            seeds=2,
-            steps=150,
-            batch=64,
-            width=32,
-            depth=3,
-            frames=8,
-            sequences=512,
-            iterates=4,
-            probed=256,
-        )
-
-    @classmethod
-    def standard(cls) -> Config:
-        """What the saved table was measured with: minutes on two cores."""
-        return cls(steps=1000, batch=64, width=32, frames=12, depth=6)
-
-    @classmethod
-    def full(cls) -> Config:
-        """For a GPU."""
-        return cls()
+    SMALL: ClassVar[dict[str, Any]] = {"depth": 3, "sequences": 512, "iterates": 4, "probed": 256}
+    STANDARD: ClassVar[dict[str, Any]] = {"depth": 6}
 
 
 def jobs(config: Config) -> list[dict[str, Any]]:
@@ -149,13 +125,6 @@ def partial_r2(stream: np.ndarray, own: np.ndarray, target: np.ndarray) -> float
         weights = np.linalg.solve(gram + ridge * np.eye(len(gram)), x.T @ y)
         left.append(float(np.sum((target[half:] - test @ weights) ** 2)))
     return 1.0 - left[1] / left[0]
-
-
-def prepare(job: dict[str, Any]) -> tuple[Any, np.ndarray]:
-    """A network and its data."""
-    law = law_of(job)
-    data = data_of(law, job["sequences"], job["seed"])
-    return network(job, law.frames, law.channels), data
 
 
 def evaluate(job: dict[str, Any], model: Any) -> dict[str, Any]:
