@@ -23,6 +23,7 @@ from proofs_check.balls import ball_matrix, frobenius, round_up
 from proofs_check.carried import carried_autocov
 from proofs_check.certificate import CertificateError
 from proofs_check.exponential_sums import doubled
+from proofs_check.irregular import carried_table
 from proofs_check.saved_model import SavedModel
 from proofs_check.score_heads import ScoreHeads, ball_sum, schur_norm
 from proofs_check.sinusoids import cosine_columns, feature_roundings, spread
@@ -61,7 +62,7 @@ class AttentionOperator:
     Parameters
     ----------
     gamma
-        The kernel's ``gamma(0), ..., gamma(frames - 1)``.
+        The kernel's ``gamma(0), ..., gamma(frames - 1)``; unused at irregular frame times.
     channel_map
         ``W``, what values are multiplied by.
     """
@@ -70,8 +71,13 @@ class AttentionOperator:
         self.model, self.plan = model, model.plan
         self.unit = unit_roundoff(model.plan.dtype)
         assert self.plan.lowering is not None
-        self.gamma = carried_autocov(self.plan.lowering, gamma)
-        self.norm, self.channel_map = doubled(self.gamma), channel_map
+        self.frames, self.channel_map = self.plan.gp.frames, channel_map
+        if self.plan.gp.frame_times is None:
+            self.gamma = carried_autocov(self.plan.lowering, gamma)
+            self.norm = doubled(self.gamma)
+        else:
+            self.table = carried_table(self.plan.gp, self.plan.lowering)
+            self.norm = schur_norm(self.table)
         self._read: dict[bytes, AttentionReading] = {}
 
     def read(self, k: int, current: str, target: str) -> AttentionReading:
@@ -99,7 +105,7 @@ class AttentionOperator:
     def _work_out(
         self, heads: ScoreHeads, value: np.ndarray, output: np.ndarray
     ) -> AttentionReading:
-        n, channels = len(self.gamma), output.shape[2]
+        n, channels = self.frames, output.shape[2]
         v = frobenius(ball_matrix(value))
         total = [[arb(0)] * n for _ in range(n)]
         stray = arb(0)
@@ -117,8 +123,7 @@ class AttentionOperator:
             size = round_up(abs(factor) + off)
             if size:
                 rounding += size * (head.errors + count * head.sizes)
-        gamma = self.gamma
-        difference = [[total[i][j] - gamma[abs(i - j)] for j in range(n)] for i in range(n)]
+        difference = [[total[i][j] - self._ideal(i, j) for j in range(n)] for i in range(n)]
         lost = schur(rounding) * growth(count, self.unit)
         return AttentionReading(
             patterns=schur_norm(difference) * v,
@@ -131,7 +136,7 @@ class AttentionOperator:
     def _linear(
         self, w: dict[str, np.ndarray], value: np.ndarray, output: np.ndarray
     ) -> AttentionReading:
-        n, turns = len(self.gamma), w["attention.turns"]
+        n, turns = self.frames, w["attention.turns"]
         amplitude = w["attention.amplitude"].astype(np.float64)
         balls = [arb(float(a)) for a in amplitude]
         column, squares = cosine_columns(turns, [balls, [a * a for a in balls]], n)
@@ -151,6 +156,10 @@ class AttentionOperator:
                 value, output, lost, n * max(1.0, float(np.abs(amplitude).sum()))
             ),
         )
+
+    def _ideal(self, i: int, j: int) -> arb:
+        """``Gamma~_ij``."""
+        return self.gamma[abs(i - j)] if self.plan.gp.frame_times is None else self.table[i][j]
 
     def _off_value(self, value: np.ndarray) -> arb:
         off: arb = self.norm * frobenius(ball_matrix(value) - self.channel_map)

@@ -7,8 +7,12 @@ from flint import arb
 from proofs_check.balls import autocov_balls, precision, round_up
 from proofs_check.blame import blame
 from proofs_check.certificate import Certificate, CertificateError, check_spectrum, conclude
-from proofs_check.certify_first_order import network_terms, rate_and_truncation, rests_on
-from proofs_check.enclosures import enclose_operator
+from proofs_check.certify_first_order import (
+    enclosure_of,
+    network_terms,
+    rate_and_truncation,
+    rests_on,
+)
 from proofs_check.ends import read_ends
 from proofs_check.gate_bounds import ScaledGates
 from proofs_check.gate_network import read_gates
@@ -30,7 +34,7 @@ def audit_first_order(model: SavedModel) -> Certificate:
     lower, upper = model.spectrum
     gates: ScaledGates | None = None
     with precision():
-        enclosure = enclose_operator(plan.gp, plan.lowering)
+        enclosure = enclosure_of(plan)
         check_spectrum(lower, upper, enclosure, plan.t_min)
         if plan.conditioning is None:
             terms = rate_and_truncation(plan, enclosure, arb(lower), arb(upper))

@@ -27,6 +27,7 @@ from unroll.kernels import (
 )
 
 __all__ = [
+    "autocov_ball",
     "autocov_balls",
     "ball_matrix",
     "frobenius",
@@ -89,33 +90,33 @@ def maximum(
 
 def autocov_balls(kernel: Kernel, count: int) -> list[arb]:
     """``gamma(0), ..., gamma(count - 1)`` from the kernel's parameters, by its definition."""
-    ell = ball(kernel.length_scale)  # type: ignore[attr-defined]
+    return [autocov_ball(kernel, arb(lag)) for lag in range(count)]
 
-    def distance(lag: int) -> arb:
-        if not isinstance(kernel, CircleExponential):
-            return arb(lag)
-        circumference = ball(float(kernel.period))
-        radius = (
-            circumference / (2 * arb.pi()) if kernel.radius is None else ball(float(kernel.radius))
-        )
-        return 2 * radius * (arb.pi() * lag / circumference).sin()
 
-    def gamma(lag: int) -> arb:
-        if lag == 0:
-            return arb(1)
-        ratio = distance(lag) / ell
-        if isinstance(kernel, DampedCosine):
-            # cos_pi is exactly zero where it should be: those keys get no weight at all
-            return (-ratio).exp() * arb.cos_pi(2 * arb(lag) / ball(kernel.period))
-        if isinstance(kernel, Exponential | CircleExponential):
-            return (-((ratio.log() * ball(kernel.exponent)).exp())).exp()
-        if isinstance(kernel, Polynomial):
-            return (-(1 + ratio).log() * ball(kernel.power)).exp()
-        if isinstance(kernel, Logarithmic):
-            return (-(1 + (1 + ratio).log()).log() * ball(kernel.power)).exp()
-        raise TypeError(f"kernel={kernel!r}: has no definition here; add one to autocov_balls")
+def autocov_ball(kernel: Kernel, lag: arb) -> arb:
+    """``gamma(lag)``, by definition, for a lag that need not be whole."""
+    if lag == 0:
+        return arb(1)
+    ratio = _distance(kernel, lag) / ball(kernel.length_scale)  # type: ignore[attr-defined]
+    if isinstance(kernel, DampedCosine):
+        # cos_pi is exactly zero where it should be: those keys get no weight at all
+        return (-ratio).exp() * arb.cos_pi(2 * lag / ball(kernel.period))
+    if isinstance(kernel, Exponential | CircleExponential):
+        return (-((ratio.log() * ball(kernel.exponent)).exp())).exp()
+    if isinstance(kernel, Polynomial):
+        return (-(1 + ratio).log() * ball(kernel.power)).exp()
+    if isinstance(kernel, Logarithmic):
+        return (-(1 + (1 + ratio).log()).log() * ball(kernel.power)).exp()
+    raise TypeError(f"kernel={kernel!r}: has no definition here; add one to autocov_ball")
 
-    return [gamma(lag) for lag in range(count)]
+
+def _distance(kernel: Kernel, lag: arb) -> arb:
+    """The lag itself, or the chord of the circle that carries the frames."""
+    if not isinstance(kernel, CircleExponential):
+        return lag
+    circumference = ball(float(kernel.period))
+    radius = circumference / (2 * arb.pi()) if kernel.radius is None else ball(float(kernel.radius))
+    return 2 * radius * (arb.pi() * lag / circumference).sin()
 
 
 def ball_matrix(array: np.ndarray) -> arb_mat:

@@ -22,6 +22,7 @@ from proofs_check.certificate import Certificate, CertificateError, check_spectr
 from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
 from proofs_check.gate_bounds import ScaledGates, scaled_gates
+from proofs_check.irregular import enclose_irregular
 from proofs_check.symbols import K, L, m
 from unroll.plan import Plan
 from unroll.rounding import guaranteed_rounding, unit_roundoff
@@ -45,7 +46,7 @@ def certify_first_order(plan: Plan) -> Certificate:
     """Bound the error of every model that carries out a plan."""
     assert plan.lowering is not None
     with precision():
-        enclosure = enclose_operator(plan.gp, plan.lowering)
+        enclosure = enclosure_of(plan)
         check_spectrum(plan.spectrum.lower, plan.spectrum.upper, enclosure, plan.t_min)
         ends = arb(plan.spectrum.lower), arb(plan.spectrum.upper)
         gates = None
@@ -64,13 +65,22 @@ def certify_first_order(plan: Plan) -> Certificate:
         return conclude(plan, terms, rests_on(plan))
 
 
+def enclosure_of(plan: Plan) -> Enclosure:
+    """The spectrum of what the heads carry."""
+    assert plan.lowering is not None
+    if plan.gp.frame_times is not None:
+        return enclose_irregular(plan.gp, plan.lowering)
+    return enclose_operator(plan.gp, plan.lowering)
+
+
 def rests_on(plan: Plan) -> tuple[str, ...]:
     """The lemmas that such a certificate is composed of."""
     network: tuple[str, ...] = ("interpolation", "scaled_gates") if plan.conditioning else ()
     if plan.conditioning and plan.activation != "relu":
         network = (*network, "smooth_hinge")
     rate = _RATE_LEMMAS[plan.method_name]
-    return ("residual_polynomial", rate, "perturbation", "rounding", *network)
+    ends: tuple[str, ...] = ("floating_cholesky",) if plan.gp.frame_times is not None else ()
+    return ("residual_polynomial", rate, "perturbation", "rounding", *ends, *network)
 
 
 def rate_and_truncation(plan: Plan, enclosure: Enclosure, lower: arb, upper: arb) -> dict[str, arb]:

@@ -33,6 +33,7 @@ from unroll.kernels import Kernel
 __all__ = [
     "Enclosure",
     "enclose_operator",
+    "spatial_ends",
     "symbol_maximum",
     "symbol_minimum",
     "temporal_bottom",
@@ -65,7 +66,7 @@ def enclose_operator(gp: GaussianProcess, lowering: Lowering | None) -> Enclosur
     without a lowering, that of ``Gamma kron Sigma``.
     """
     gamma = autocov_balls(gp.kernel, gp.frames)
-    small, large = _spatial(gp.spatial_cov)
+    small, large = spatial_ends(gp.spatial_cov)
     bottom, top = temporal_bottom(gp.kernel, gamma), _temporal_top(gp.kernel, gamma)
     carried = gamma if lowering is None else carried_autocov(lowering, gamma)
     # a lag that is carried as it is has the kernel's own ball, which differs from itself by nothing
@@ -145,7 +146,7 @@ def _shifted(temporal: list[list[arb]], shift: float, sign: int) -> arb_mat:
     return arb_mat([[sign * temporal[i][j] + (shift if i == j else 0) for j in n] for i in n])
 
 
-def _spatial(spatial_cov: np.ndarray) -> tuple[arb, arb]:
+def spatial_ends(spatial_cov: np.ndarray) -> tuple[arb, arb]:
     """Numbers below and above ``eig(Sigma)``, each proved by elimination."""
     values, n = eigvalsh(spatial_cov), len(spatial_cov)
     exact = ball_matrix(spatial_cov)

@@ -19,7 +19,9 @@ __all__ = ["FREE_GROUPS", "Kind", "Layout", "layout_of"]
 FREE_GROUPS = ("sink_start", "sink_end", "position")
 """Position channels of any size, which a lowering's queries and keys read."""
 
-_NO_LINEAR = {"pair_bias": False, "sinusoids": False, "gated": False, "baseline": False}
+_NO_LINEAR = {"sinusoids": False, "gated": False, "baseline": False}
+_BY_LAG = {"pair_bias": False}
+_BY_PAIR = {"pair_bias": True, "relative_bias": False}
 _NO_SCORES = {"relative_bias": False, "pair_bias": False, "sinks": 0}
 _SINUSOIDS = {"score": "linear", "score_channels": 2, "sinusoids": True} | _NO_SCORES
 
@@ -97,7 +99,8 @@ def _carries(plan: Plan) -> dict[str, Any]:
     heads = {"heads": plan.lowering.heads, "value_channels": plan.gp.channels}
     if plan.lowering.score == "linear":
         return heads | _SINUSOIDS | {"gated": False, "baseline": False}
-    return heads | {"score": plan.lowering.score} | _NO_LINEAR
+    bias = _BY_LAG if plan.gp.frame_times is None else _BY_PAIR
+    return heads | {"score": plan.lowering.score} | bias | _NO_LINEAR
 
 
 def _groups(plan: Plan, *names: str) -> dict[str, int]:

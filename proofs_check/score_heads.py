@@ -54,11 +54,13 @@ class ScoreHeads:
         count = query.shape[1] + roundings(query, bias) + summed
         key_count = roundings(w["attention.key"], w["attention.key_bias"]) + summed
         sizes, added = query_size @ key_size.T, np.zeros((n, n))
-        if "attention.relative_bias" in w:
-            table = w["attention.relative_bias"][h].astype(np.float64)
-            balls = [arb(float(x)) for x in table]
-            logits = [[logits[i][j] + balls[j - i + n - 1] for j in range(n)] for i in range(n)]
-            added = np.abs(table)[np.arange(n) - np.arange(n)[:, None] + n - 1]
+        bias = _bias(w, h, n)
+        if bias is not None:
+            logits = [
+                [logit + arb(float(b)) for logit, b in zip(*rows, strict=True)]
+                for rows in zip(logits, bias, strict=True)
+            ]
+            added = np.abs(bias)
         errors = logit_roundings(sizes, added, count + key_count, self.unit)
 
         if self.softmax and "attention.sink_key" in w:
@@ -78,6 +80,16 @@ class ScoreHeads:
             floats, errors, magnitudes, softmax=self.softmax, dtype=self.dtype
         )
         return Head([row[:n] for row in pattern], magnitudes[:, :n], found[:, :n])
+
+
+def _bias(w: dict[str, np.ndarray], h: int, n: int) -> np.ndarray | None:
+    """What is added to the logits of one head, array (n, n)."""
+    if "attention.pair_bias" in w:
+        return np.asarray(w["attention.pair_bias"][h], dtype=np.float64)
+    if "attention.relative_bias" in w:
+        table = w["attention.relative_bias"][h].astype(np.float64)
+        return np.asarray(table[np.arange(n) - np.arange(n)[:, None] + n - 1])
+    return None
 
 
 def schur_norm(rows: Rows) -> arb:

@@ -78,6 +78,8 @@ def _shapes(attention: dict[str, Any], n: int, width: int) -> dict[str, tuple[in
     }
     if attention["relative_bias"]:
         shapes["relative_bias"] = (heads, 2 * n - 1)
+    if attention["pair_bias"]:
+        shapes["pair_bias"] = (heads, n, n)
     if attention["sinks"]:
         shapes["sink_key"] = (heads, attention["sinks"], p)
     return shapes

@@ -59,6 +59,7 @@ FEWER: dict[str, dict[str, Any]] = {
         "pixel_width": 16,
         "pixel_steps": 3,
         "drawn": 8,
+        "reference": 50,
         "sampler_steps": 3,
     },
     "off_assumptions": {"sequences": 64, "strengths": (0.0, 1.0)},

@@ -102,12 +102,13 @@ def enclose_process(gp: GaussianProcess) -> Spectrum:
     """Enclose ``eig(Gamma kron Sigma)`` of a process, at irregular frame times too.
 
     For irregular times the eigenvalues of ``Gamma`` are computed, and widened by their backward
-    error; ``Gamma`` is positive semidefinite all the same.
+    error and by what a proof with factorisations leaves open (lemma ``floating_cholesky``);
+    ``Gamma`` is positive semidefinite all the same.
     """
     if gp.frame_times is None:
         return enclose(gp.kernel, gp.frames, gp.spatial_cov)
     values = eigvalsh(gp.temporal_cov)
-    slack = 8 * gp.frames * _UNIT_ROUNDOFF * float(values[-1])
+    slack = (24 + 4 * gp.frames) * gp.frames * _UNIT_ROUNDOFF * float(values[-1])
     temporal = max(float(values[0]) - slack, 0.0), float(values[-1]) + slack
     return _product(temporal, spatial_bounds(gp.spatial_cov))
 
