@@ -238,6 +238,8 @@ def with_nan() -> np.ndarray:
         (lambda: TrainConfig(t_min=6.0), "t_min", "below t_max"),
         (lambda: TrainConfig(seed=-1), "seed", "at least 0"),
         (lambda: train(MODELS["DiT"](), DATA[0], CONFIG), "data", "frames, channels"),
+        (lambda: TrainConfig(device="abacus"), "device", "not available"),
+        (lambda: train(MODELS["DiT"](), DATA[:, :5], CONFIG), "data", r"\(n, 6, 2\)"),
         (lambda: train(MODELS["DiT"](), DATA[:0], CONFIG), "data", "frames, channels"),
         (lambda: train(MODELS["DiT"](), with_nan(), CONFIG), "data", "finite"),
         (lambda: train(torch.nn.Identity(), DATA, CONFIG), "model", "nothing to train"),

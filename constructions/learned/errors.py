@@ -218,8 +218,9 @@ def _squares(
 def _place(model: Model) -> tuple[torch.device, torch.dtype]:
     """Where a model computes, and in which precision; laws follow."""
     if isinstance(model, nn.Module):
-        first = next(model.parameters())
-        return first.device, first.dtype
+        first = next(model.parameters(), None)
+        if first is not None:
+            return first.device, first.dtype
     return torch.device("cpu"), torch.float64
 
 

@@ -81,6 +81,7 @@ class TrainConfig:
         for name in ("learning_rate", "gradient_clip", "t_min", "t_max"):
             positive(name, getattr(self, name))
         in_range("ema", self.ema, 0.0, 1.0, high_open=True)
+        _check_device(self.device)
         if self.t_min >= self.t_max:
             raise ArgumentError("t_min", self.t_min, f"must be below t_max={self.t_max}", "swap")
 
@@ -106,6 +107,15 @@ class Trained:
     model: nn.Module
     ema: nn.Module
     losses: np.ndarray
+
+
+def _check_device(name: str) -> None:
+    """Refuse a device that is not there before anything is computed."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        condition = f"is not available ({str(error).splitlines()[0][:80]})"
+        raise ArgumentError("device", name, condition, "use device='cpu'") from None
 
 
 def denoising_loss(score: Score, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
@@ -160,7 +170,12 @@ def train(
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ArgumentError("model", model, "has nothing to train", "see fine_tunable")
-    x = torch.as_tensor(_checked(data), dtype=trained[0].dtype, device=config.device)
+    values = _checked(data)
+    shape = tuple(getattr(model, name, None) for name in ("frames", "channels"))
+    if None not in shape and values.shape[1:] != shape:
+        condition = f"must have shape (n, {shape[0]}, {shape[1]}) for this model"
+        raise ArgumentError("data", values.shape, condition, "make a model of that shape")
+    x = torch.as_tensor(values, dtype=trained[0].dtype, device=config.device)
     run = _Run(model, config, x)
     if folder is not None:
         run.resume(Path(folder))
