@@ -91,7 +91,7 @@ def test_a_sweep_that_is_started_again_runs_what_is_missing(tmp_path):
 @pytest.mark.parametrize("damage", ["{", "", "[1]", '{"job": {"x": 7}, "result": {"square": 0}}'])
 def test_half_a_record_is_measured_again(damage, tmp_path):
     sweep(sweep_measures.square, JOBS, folder=tmp_path, progress=False)
-    for path in tmp_path.iterdir():
+    for path in tmp_path.glob("*.json"):
         if json.loads(path.read_text())["job"]["x"] == 3:
             path.write_text(damage)
     assert squares(results(JOBS, tmp_path)) == [0, 1, 4, 16, 25]
@@ -108,6 +108,10 @@ def test_failures_are_told_when_the_others_are_done(workers, tmp_path):
     assert caught.value.argument == "jobs"
     assert squares(results(JOBS, tmp_path)) == [0, 1, 9, 16, 25]
     assert squares(sweep(sweep_measures.square, JOBS, **options)) == SQUARES
+    lines = (tmp_path / "sweep.log").read_text().splitlines()
+    assert [" done" in line for line in lines].count(True) == 6
+    assert sum(" failed ZeroDivisionError: two is too many" in line for line in lines) == 1
+    assert {line.split()[1] for line in lines} == {p.stem for p in tmp_path.glob("*.json")}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -1,8 +1,9 @@
 """Run many small jobs side by side and keep every result: local processes, or a Dask cluster.
 
-A job is plain data; what it measured is one JSON file in the folder, named after the job. A sweep
-that is started again runs what is missing. Jobs run in the order given, so that one that is cut
-short has every case with the first seeds.
+A job is plain data; what it measured is one JSON file in the folder, named after the job, and
+``sweep.log`` says when each was done or how it failed. A sweep that is started again runs what is
+missing. Jobs run in the order given, so that one that is cut short has every case with the first
+seeds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,7 @@ def sweep(
                 failures.append(f"{outcome}, in {job}")
             else:
                 _write(place, job, outcome)
+            _log(place, job, outcome)
             bar.update()
     if failures and failed is None:
         raise ArgumentError(
@@ -130,9 +133,12 @@ def sweep_groups(
                     "jobs", f"a group of {len(missing)}", f"failed with {outcome}", "repair it"
                 )
             failed.append(outcome)
+            for job in missing:
+                _log(place, job, outcome)
         else:
             for job, result in zip(missing, outcome, strict=True):
                 _write(place, job, result)
+                _log(place, job, result)
 
 
 def _outcomes(
@@ -221,6 +227,14 @@ def _read(folder: Path, job: Job) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return result if document.get("job") == job else None
+
+
+def _log(folder: Path, job: Job, outcome: dict[str, Any] | str) -> None:
+    """A line for each job that ended."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    what = f"failed {outcome}" if isinstance(outcome, str) else "done"
+    with (folder / "sweep.log").open("a", encoding="utf-8") as file:
+        file.write(f"{now} {_path(folder, job).stem} {' '.join(what.split())}\n")
 
 
 def _write(folder: Path, job: Job, result: dict[str, Any]) -> None:
