@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -49,13 +50,14 @@ def main(
     torch.set_num_threads(1)  # networks this small gain nothing by more
     chosen = EXPERIMENTS if "all" in names else names
     failed: list[str] = []
-    with tempfile.TemporaryDirectory() as temporary:
+    with ExitStack() as stack:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory())
         try:
             client = None
             if scheduler:
                 from distributed import Client
 
-                client = Client(scheduler)  # type: ignore[no-untyped-call]
+                client = stack.enter_context(Client(scheduler))  # type: ignore[no-untyped-call]
             tables = run(
                 chosen,
                 size=size,
@@ -75,7 +77,6 @@ def main(
         if out is not None:
             table.save(out / f"{name}.{size}.json")
             _draw(experiment(name), table, out / f"{name}.{size}.png")
-
     if failed:
         raise click.ClickException(f"{len(failed)} jobs failed, the first with {failed[0]}")
 
