@@ -110,10 +110,10 @@ plt.show()
 show("distribution_error")
 
 # %% [markdown]
-# Maximum likelihood does what statistics says: slopes of $-1/2$ within a few percent. The network
-# overfits 128 sequences (the training runs to its end, as the theorem's estimator does), three times
+# Maximum likelihood does what statistics says: slopes of $-0.50$ to $-0.56$. The network overfits
+# 128 sequences (the training runs to its end, as the theorem's estimator does), almost three times
 # worse than maximum likelihood over all covariances; from 512 on it is 1.0 to 1.6 times that
-# baseline, twice as far from what knows that the covariance is a Kronecker product. So its slope
+# baseline, two to three times what knows that the covariance is a Kronecker product. So its slope
 # over the whole range is steeper than $-1/2$ and says little.
 #
 # The theory's order of the regimes does not show: $\nu=1/2$ is *easier* to learn than $\nu=1$, and
