@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import reduce
 from typing import Any
 
 import flint
@@ -32,9 +33,11 @@ __all__ = [
     "ball_matrix",
     "frobenius",
     "is_positive_definite",
+    "largest",
     "maximum",
     "precision",
     "round_up",
+    "smallest",
     "toeplitz_apply",
 ]
 
@@ -86,6 +89,20 @@ def maximum(
         for half in (piece(a, middle), piece(middle, b)):
             heapq.heappush(heap, half)
     return arb(-heap[0][0])
+
+
+def largest(values: Iterable[arb]) -> arb:
+    """A ball that contains the largest number, whichever of the balls holds it.
+
+    >>> float(largest([arb(1), arb(3), arb(2)]))
+    3.0
+    """
+    return reduce(arb.max, values)
+
+
+def smallest(values: Iterable[arb]) -> arb:
+    """A ball that contains the smallest number."""
+    return reduce(arb.min, values)
 
 
 def autocov_balls(kernel: Kernel, count: int) -> list[arb]:

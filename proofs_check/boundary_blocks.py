@@ -16,7 +16,7 @@ from flint import arb, arb_mat
 
 from proofs_check.arithmetic import largest_factor, roundings
 from proofs_check.attention_operator import check_route
-from proofs_check.balls import ball_matrix, frobenius
+from proofs_check.balls import ball_matrix, frobenius, smallest
 from proofs_check.block_inputs import BlockInputs
 from proofs_check.boundary_heads import BoundaryHeads
 from proofs_check.certificate import CertificateError
@@ -106,7 +106,7 @@ class BoundaryBlocks:
         position = self.model.tensors["position"][:, group].astype(np.float64)
         query, key = (w[f"attention.{name}"][group] for name in ("query", "key"))
         off = _columns(ball_matrix(position) * ball_matrix(query - key))
-        least = min(self.mu, key=float)
+        least = smallest(self.mu)
         poles = asked = reach = arb(0)
         for h, (p, rho, length) in enumerate(
             zip(heads.poles, heads.amplitudes, heads.lengths, strict=True)
@@ -138,7 +138,7 @@ class BoundaryBlocks:
         if not largest < largest_factor(self.model.plan.dtype):
             return arb("inf")
         lengths = [np.linalg.norm(np.abs(position) @ np.abs(x), axis=0) for x in (query, key)]
-        least, total = min(self.mu, key=float), arb(0)
+        least, total = smallest(self.mu), arb(0)
         for p, rho, size in zip(
             heads.poles, heads.amplitudes, lengths[0] * lengths[1], strict=True
         ):

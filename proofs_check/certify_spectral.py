@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from flint import arb
 
 from proofs_check import lemmas
-from proofs_check.balls import autocov_balls, ball_matrix, precision, round_up
+from proofs_check.balls import autocov_balls, ball_matrix, largest, precision, round_up
 from proofs_check.certificate import Certificate, CertificateError, conclude
 from proofs_check.enclose import ball, enclose
 from proofs_check.enclosures import Enclosure, enclose_operator
@@ -113,8 +113,8 @@ def nearby(
 
     ``vectors`` is the tensor that is to blame for those over frames.
     """
-    largest = max((abs(x) for x in channels.mu), key=float)
-    parts = {vectors: frames.off * largest, "embed": frames.norm * channels.off}
+    widest = largest(abs(x) for x in channels.mu)
+    parts = {vectors: frames.off * widest, "embed": frames.norm * channels.off}
     smallest = arb(plan.t_min).expm1() + enclosure.lower - sum(parts.values(), arb(0))
     if not smallest > 0:
         worst = max(parts, key=lambda name: round_up(parts[name]))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from flint import acb, arb
 
 from proofs_check import lemmas
+from proofs_check.balls import largest
 from proofs_check.enclose import enclose
 
 __all__ = ["chebyshev_angles", "coefficients", "polynomial_maximum", "truncation"]
@@ -48,7 +49,7 @@ def polynomial_maximum(values: Sequence[arb]) -> arb:
         return abs(values[0])
     noise = lemmas.get("chebyshev_noise").bound
     by_name = {symbol.name: symbol for symbol in noise.free_symbols}
-    radius = max((v.rad() for v in values), key=float)
+    radius = largest(v.rad() for v in values)
     moved = enclose(noise, {by_name["n"]: arb(degree), by_name["r"]: arb(radius)})
     m = _FINER * degree
     # the real part of sum_k c_k exp(-i k phi_j), phi_j = (2 j + 1) pi / 2 m

@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb, arb_mat
 
 from proofs_check.arithmetic import growth, roundings
-from proofs_check.balls import ball_matrix, frobenius
+from proofs_check.balls import ball_matrix, frobenius, largest
 from proofs_check.certificate import CertificateError
 from proofs_check.saved_model import POSITION_CHANNELS, SavedModel
 from unroll.rounding import unit_roundoff
@@ -81,8 +81,7 @@ def eigenbasis(
         mu = [arb(float(x)) for x in values]
     diagonal = arb_mat([[mu[a] if a == b else 0 for b in range(d)] for a in range(d)])
     found = frobenius(sigma - e * diagonal * e.transpose())
-    largest = max((abs(x) for x in mu), key=float)
-    return Basis(mu, skew, found + largest * skew * (2 + skew))
+    return Basis(mu, skew, found + largest(abs(x) for x in mu) * skew * (2 + skew))
 
 
 def read_ends(

@@ -7,6 +7,7 @@ from typing import Any
 
 from flint import arb
 
+from proofs_check.balls import largest
 from proofs_check.enclose import ball
 
 
@@ -36,7 +37,7 @@ def lag_errors(gamma: Sequence[arb], rates: Sequence[Any], weights: Sequence[Any
 
 def worst(errors: Sequence[arb]) -> arb:
     """An upper bound of the largest absolute error, as an exact ball."""
-    return max((abs(error).upper() for error in errors), key=float)
+    return largest(abs(error) for error in errors).upper()
 
 
 def doubled(errors: Sequence[arb]) -> arb:

@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb
 from scipy.linalg import LinAlgError, cholesky, eigvalsh
 
-from proofs_check.balls import autocov_ball, precision
+from proofs_check.balls import autocov_ball, largest, precision
 from proofs_check.certificate import CertificateError
 from proofs_check.enclosures import Enclosure, spatial_ends
 from unroll.attention import Lowering
@@ -100,7 +100,7 @@ def _row_sum(triangle: list[list[arb]], diagonal: arb) -> arb:
             size = abs(entry)
             sums[i] += size
             sums[j] += size
-    return max((total.upper() for total in sums), key=float)
+    return largest(sums).upper()
 
 
 def _temporal_ends(gamma: list[list[arb]]) -> tuple[arb, arb]:
@@ -136,15 +136,14 @@ def _smallest(matrix: np.ndarray, shift: float) -> arb | None:
     """A number below all eigenvalues of ``matrix + shift I``; ``None`` where none is found."""
     shifted = matrix + shift * np.eye(len(matrix))
     exact = [arb(float(x)) + arb(shift) for x in np.diag(matrix)]
-    moved = max(
-        (abs(a - arb(float(b))) for a, b in zip(exact, np.diag(shifted), strict=True)), key=float
-    )
+    rounded = [arb(float(x)) for x in np.diag(shifted)]
+    moved = largest(abs(a - b) for a, b in zip(exact, rounded, strict=True))
     try:
         cholesky(shifted, check_finite=False)
     except LinAlgError:
         return None
     growth = (len(matrix) + 1) * arb(_U)
     growth = growth / (1 - growth)
-    trace: arb = sum((arb(float(x)) for x in np.diag(shifted)), arb(0))
+    trace: arb = sum(rounded, arb(0))
     found: arb = -growth / (1 - growth) * trace - moved.upper()
     return found

@@ -17,7 +17,7 @@ from flint import arb, arb_mat
 
 from proofs_check.arithmetic import largest_factor, roundings
 from proofs_check.attention_operator import check_route
-from proofs_check.balls import ball_matrix, frobenius, round_up
+from proofs_check.balls import ball_matrix, frobenius, largest, round_up
 from proofs_check.block_inputs import BlockInputs
 from proofs_check.ends import Ends
 from proofs_check.feed_forward import FeedForward
@@ -62,7 +62,7 @@ class SpectralBlock:
         check_unused(model, 0, used)
         check_route(model, 0, {*self.groups}, "s")
         # the gate of the modes without a head, over 1 / m_t; and |g - c| <= g + c
-        self.shared = max((self._relative(x) for x in self._baseline()), default=arb(0), key=float)
+        self.shared = largest([arb(0), *(self._relative(x) for x in self._baseline())])
         self.reach = 1 + self.shared
         self.vectors = vectors_name(model)
 
@@ -104,8 +104,8 @@ class SpectralBlock:
         causes["attention.query"] = off * (1 + skew) * self.reach
         size = (1 + skew) * (1 + skew + off)
         amplitudes = [abs(arb(float(a)) + 1) for a in w["attention.amplitude"]]
-        causes["attention.amplitude"] = max(amplitudes, key=float) * size * self.reach
-        size *= 1 + max(amplitudes, key=float)
+        causes["attention.amplitude"] = largest(amplitudes) * size * self.reach
+        size *= 1 + largest(amplitudes)
         table = w["attention.poles"]
         worst = arb(0)
         for row, wanted in zip(table, poles, strict=True):
@@ -115,7 +115,7 @@ class SpectralBlock:
         if self.floor:
             pairs = zip(w["attention.baseline"], baseline, strict=True)
             moved = [self._moved(arb(float(pole)), exact) for pole, exact in pairs]
-            causes["attention.baseline"] = max(moved, key=float) * size
+            causes["attention.baseline"] = largest(moved) * size
         return causes
 
     def _moved(self, pole: arb, exact: arb) -> arb:

@@ -38,8 +38,8 @@ class Celerite(Method):
         self._factors = [self._factor(alpha_sq(t) * mu, t) for mu in self.problem.spatial_eigen[0]]
 
     def _factor(self, scale: float, t: float) -> Any:
-        import celerite2  # type: ignore[import-untyped]
-        from celerite2.terms import RealTerm  # type: ignore[import-untyped]
+        import celerite2
+        from celerite2.terms import RealTerm
 
         process = celerite2.GaussianProcess(RealTerm(a=scale, c=self._rate), mean=0.0)
         process.compute(self._positions, diag=np.full_like(self._positions, sigma_sq(t)))

@@ -50,8 +50,8 @@ class LinearOperator(Method):
 
     def setup(self, t: float) -> None:
         """The operator; its dense factor where it would take one."""
-        from linear_operator import settings  # type: ignore[import-untyped]
-        from linear_operator.operators import ToeplitzLinearOperator  # type: ignore[import-untyped]
+        from linear_operator import settings
+        from linear_operator.operators import ToeplitzLinearOperator
 
         dtype = getattr(torch, self.problem.dtype)
         mu = self.problem.spatial_eigen[0][:, None]
