@@ -11,7 +11,7 @@ import pytest
 import strategies as our
 import tolerances as tol
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unroll import ArgumentError
@@ -140,6 +140,8 @@ def test_chebyshev_equioscillates(condition: float, depth: int) -> None:
 
 
 @every_method
+@example(condition=1.0 + 2.0**-52, target=0.5)
+@example(condition=1.0 + 2.0**-52, target=1e-300)
 @given(condition=our.log_uniform(1.0, 1e8), target=our.log_uniform(1e-14, 0.999))
 def test_depth_is_the_smallest_sufficient(method: Method, condition: float, target: float) -> None:
     depth = method.depth(condition, target)

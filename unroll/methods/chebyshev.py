@@ -56,15 +56,18 @@ class Chebyshev(Method):
 
     def rate(self, condition_number: float, depth: int) -> float:
         """``2 z^K / (1 + z^{2K})``, the smallest possible for polynomials of degree ``K``."""
-        z = (math.sqrt(condition_number) - 1) / (math.sqrt(condition_number) + 1)
+        z = _ratio(condition_number)
         return 2 * z**depth / (1 + z ** (2 * depth))
 
     def depth(self, condition_number: float, tol: float) -> int:
         """The smallest sufficient depth."""
         if condition_number <= 1.0 or tol >= 1.0:
             return 1
-        # T_K(cosh a) = cosh(K a) with a = -log z = 2 artanh(1/sqrt(kappa))
-        angle = 2 * math.atanh(1 / math.sqrt(condition_number))
+        # T_K(cosh a) = cosh(K a) with a = -log z = 2 artanh(1/sqrt(kappa)), either without loss
+        if condition_number < 2.0:
+            angle = -math.log(_ratio(condition_number))
+        else:
+            angle = 2 * math.atanh(1 / math.sqrt(condition_number))
         return max(1, math.ceil(math.acosh(1 / tol) / angle))
 
     def error_weights(self, condition_number: float, depth: int) -> np.ndarray:
@@ -73,7 +76,7 @@ class Chebyshev(Method):
         ``e_K = sum_j U_{K-1-j}(x) T_{j+1}(y) / T_K(y) xi_j``, and ``|U_n| <= n + 1`` on the
         spectrum.
         """
-        z = (math.sqrt(condition_number) - 1) / (math.sqrt(condition_number) + 1)
+        z = _ratio(condition_number)
         j = np.arange(float(depth))
         ratio = z ** (depth - 1 - j) * (1 + z ** (2 * j + 2)) / (1 + z ** (2.0 * depth))
         return np.asarray((depth - j) * ratio)
@@ -85,6 +88,11 @@ class Chebyshev(Method):
         ``beta_k <= 1``.
         """
         return 4.0
+
+
+def _ratio(condition_number: float) -> float:
+    """``z`` of the class docstring, also where the condition number is 1 but for rounding."""
+    return (condition_number - 1) / (1 + math.sqrt(condition_number)) ** 2
 
 
 def _rate_squared(lower: Array, upper: Array) -> tuple[Array, Array]:
