@@ -117,8 +117,9 @@ show("distribution_error")
 # over the whole range is steeper than $-1/2$ and says little.
 #
 # The theory's order of the regimes does not show: $\nu=1/2$ is *easier* to learn than $\nu=1$, and
-# a length scale of 16 is not harder than one of 4, for the network or for maximum likelihood. The
-# bound is for the worst case; what a network of this size finds hard is something else.
+# a length scale of 16 is not harder than one of 4, for the network or for maximum likelihood; powers
+# $p$ and $q$ are not told apart. The bound is for the worst case; what a network of this size finds
+# hard is something else.
 #
 # ## 2. What makes a problem hard?
 #

@@ -24,6 +24,7 @@ from constructions.learned.experiments.common import (
     training,
     untrained,
 )
+from constructions.learned.experiments.findings import falls
 from constructions.learned.experiments.run import (
     EXPERIMENTS,
     RESULTS,
@@ -137,6 +138,26 @@ def test_saved_tables(name):
     assert all(v.low <= v.mean <= v.high for v in intervals)
     assert table.origin["torch"]
     assert (RESULTS / f"{name}.standard.json").exists()
+
+
+def test_saved_findings_follow_from_the_saved_rows():
+    """Orderings by nu, l, p and q, and which controls trained attention is above."""
+    table = saved("distribution_error")
+    module = experiment("distribution_error")
+    ends = table.config["sequences"][0], table.config["sequences"][-1]
+    judged = 0
+    for change, kernels in module.ORDERED.items():
+        for n in ends:
+            pair = [table.where(kernel=kernel, n=n) for kernel in kernels]
+            if all(pair):
+                said = falls(f"{change}, n = {n}", *(row["DiT"] for (row,) in pair), "the error")
+                assert said in table.findings
+                judged += 1
+    assert judged == 8, "nu, l, p, q at the fewest and the most sequences"
+    rows = {row["case"]: row["rank"] for row in saved("attention_maps").rows}
+    for finding in saved("attention_maps").findings:
+        (control,) = (case for case in rows if f" {case}: " in finding)
+        assert ("NOT above" in finding) == (rows["trained"].low <= rows[control].high)
 
 
 def test_networks_trained_together_give_the_same_numbers(measured):

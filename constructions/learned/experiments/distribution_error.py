@@ -58,8 +58,10 @@ _FEWER = (
     "exponential nu=0.5 l=4",
     "exponential nu=1 l=4",
     "exponential nu=1 l=16",
+    "polynomial p=0.5",
     "polynomial p=2",
     "logarithmic q=1",
+    "logarithmic q=2",
 )
 MODELS = ("DiT", "kronecker", "unstructured")
 
