@@ -116,10 +116,10 @@ show("distribution_error")
 # baseline, two to three times what knows that the covariance is a Kronecker product. So its slope
 # over the whole range is steeper than $-1/2$ and says little.
 #
-# The theory's order of the regimes does not show: $\nu=1/2$ is *easier* to learn than $\nu=1$, and
-# a length scale of 16 is not harder than one of 4, for the network or for maximum likelihood; powers
-# $p$ and $q$ are not told apart. The bound is for the worst case; what a network of this size finds
-# hard is something else.
+# The theory's order of the regimes does not show: $\nu=1/2$ is *easier* to learn than $\nu=1$, a
+# length scale of 16 is not harder than one of 4, and powers $p$ and $q$ are not told apart, neither
+# for the network nor for maximum likelihood. The bound is for the worst case; what a network of
+# this size finds hard is something else.
 #
 # ## 2. What makes a problem hard?
 #
