@@ -140,6 +140,22 @@ def test_saved_tables(name):
     assert (RESULTS / f"{name}.standard.json").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["others", "DiT"])
+def test_a_saved_table_is_measured_again(model):
+    """All five seeds: models that are fitted agree, networks up to what rounding makes of them."""
+    config = configuration("architectures", "standard")
+    jobs = [j for j in experiment("architectures").jobs(config) if j["model"] == model]
+    found = [measure(job | {"experiment": "architectures"}, "cpu") for job in jobs]
+    assert len(found) == 5
+    for name in found[0]:
+        (row,) = saved("architectures").where(model=name)
+        mean = float(np.mean([result[name]["root"] for result in found]))
+        if model == "others":
+            assert mean == pytest.approx(row["root"].mean, rel=1e-3)
+        assert row["root"].low - 1e-3 <= mean <= row["root"].high + 1e-3
+
+
 def test_saved_findings_follow_from_the_saved_rows():
     """Orderings by nu, l, p and q, and which controls trained attention is above."""
     table = saved("distribution_error")

@@ -60,7 +60,9 @@ def read_run(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # a safetensors file is no dict and cannot be iterated itself
+            names = file.keys()
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in names}
         if about.get("format") != FORMAT:
             raise ValueError("another format")
         return tensors, json.loads(about["about"])

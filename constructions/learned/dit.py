@@ -152,7 +152,8 @@ class DiT(ScoreNetwork):
         x, time, places = self._enter(v, self.checked(v, t))
         maps = []
         for block in self.blocks:
-            maps.append(block.maps(x, time, places))  # type: ignore[operator]
+            assert isinstance(block, _Block)  # lists of modules have no type of their items
+            maps.append(block.maps(x, time, places))
             x = block(x, time, places)
         return torch.stack([m.expand(len(v), -1, -1, -1) for m in maps])
 

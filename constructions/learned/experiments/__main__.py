@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 
 from constructions.learned.experiments.run import EXPERIMENTS, SIZES, experiment, run
+from constructions.learned.experiments.table import Table
 from unroll.errors import ArgumentError
 
 
@@ -57,7 +59,7 @@ def main(
             if scheduler:
                 from distributed import Client
 
-                client = stack.enter_context(Client(scheduler))  # type: ignore[no-untyped-call]
+                client = stack.enter_context(Client(scheduler))
             tables = run(
                 chosen,
                 size=size,
@@ -81,13 +83,13 @@ def main(
         raise click.ClickException(f"{len(failed)} jobs failed, the first with {failed[0]}")
 
 
-def _draw(module: object, table: object, path: Path) -> None:
+def _draw(module: Any, table: Table, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), layout="constrained")
     FigureCanvasAgg(figure)
-    module.figure(table, figure.subplots())  # type: ignore[attr-defined]
+    module.figure(table, figure.subplots())
     figure.savefig(path, dpi=120)
 
 

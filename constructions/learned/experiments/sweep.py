@@ -195,7 +195,7 @@ def _finished(running: Mapping[Any, Job]) -> list[Any]:
         return [*wait(running, return_when=FIRST_COMPLETED).done]
     import distributed
 
-    waited = distributed.wait([*running], return_when=FIRST_COMPLETED)  # type: ignore[no-untyped-call]
+    waited = distributed.wait([*running], return_when=FIRST_COMPLETED)
     return [*waited.done]
 
 
